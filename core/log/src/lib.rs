@@ -1,0 +1,10 @@
+//! The log of Tidelog: entries, directory, storage and hash-diff sync.
+//!
+//! This crate knows neither plaintext nor epoch keys nor device seeds, and opens no sockets: a
+//! relay links it and nothing else. Storage, clock and randomness are traits given by its caller,
+//! so that every run, and every fault, can be repeated.
+
+pub mod crypto;
+pub mod entry;
+pub mod env;
+pub mod ids;
