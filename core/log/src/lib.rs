@@ -8,3 +8,4 @@ pub mod crypto;
 pub mod entry;
 pub mod env;
 pub mod ids;
+pub mod state;

@@ -1,0 +1,338 @@
+//! The state file: everything that can be derived from the segments, kept for speed.
+//!
+//! A thin cover over redb with one kind of table, bytes to bytes, so that a caller of this crate
+//! can keep tables of its own in the same transaction. It may lag behind the log, be deleted or be
+//! corrupt: [`crate::log`] catches it up or builds it anew. Calls block. redb panics on some corrupt
+//! pages, so every call runs behind `catch_unwind` and a panic becomes [`StateError`].
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ops::{Bound, ControlFlow};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+
+use redb::{
+    Builder, Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
+    StorageBackend, Table, TableDefinition, TableError, WriteTransaction,
+};
+
+/// Memory that redb may use to cache pages, in bytes.
+const CACHE_BYTES: usize = 32 * 1024 * 1024;
+
+/// The state file cannot be read or written; it may be dropped and built anew from the segments.
+#[derive(Debug, thiserror::Error)]
+#[error("state file: {0}")]
+pub struct StateError(String);
+
+impl StateError {
+    fn new(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Rows of a table, in byte order of their keys.
+pub trait StateRead {
+    /// The value of a key. A table that was never written to is empty.
+    ///
+    /// # Errors
+    ///
+    /// If the state file cannot be read.
+    fn get(&self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>, StateError>;
+
+    /// Visits the rows with `from <= key`, and `key < to` where `to` is given, in order or in
+    /// reverse, until the visitor breaks. The visitor must not use the state itself.
+    ///
+    /// # Errors
+    ///
+    /// If the state file cannot be read.
+    fn range(
+        &self,
+        table: &'static str,
+        from: &[u8],
+        to: Option<&[u8]>,
+        reverse: bool,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StateError>;
+
+    /// Visits the rows whose key starts with `prefix`, in order, until the visitor breaks.
+    ///
+    /// # Errors
+    ///
+    /// If the state file cannot be read.
+    fn prefix(
+        &self,
+        table: &'static str,
+        prefix: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StateError> {
+        self.range(table, prefix, prefix_end(prefix).as_deref(), false, visit)
+    }
+}
+
+/// The first key after all keys that start with `prefix`, or `None` if there is none.
+#[must_use]
+pub fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut end = prefix[..=last].to_vec();
+    end[last] += 1;
+    Some(end)
+}
+
+/// The open state file.
+#[derive(Debug)]
+pub(crate) struct State {
+    database: Database,
+}
+
+impl State {
+    /// Opens the state that a backend holds, or makes an empty one in an empty backend.
+    pub(crate) fn open(backend: impl StorageBackend) -> Result<Self, StateError> {
+        guarded(|| {
+            Builder::new()
+                .set_cache_size(CACHE_BYTES)
+                .create_with_backend(backend)
+                .map(|database| Self { database })
+                .map_err(StateError::new)
+        })
+    }
+
+    /// Runs one write transaction. Nothing is kept if `change` fails.
+    ///
+    /// A durable transaction also makes all earlier ones durable.
+    pub(crate) fn update<T, E: From<StateError>>(
+        &self,
+        durable: bool,
+        change: impl FnOnce(&StateBatch<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        guarded(|| {
+            let mut transaction = self.database.begin_write().map_err(StateError::new)?;
+            let durability = if durable { Durability::Immediate } else { Durability::None };
+            transaction.set_durability(durability).map_err(StateError::new)?;
+            transaction.set_quick_repair(durable);
+            let batch = StateBatch { transaction: &transaction, tables: RefCell::default() };
+            let result = change(&batch)?;
+            drop(batch);
+            transaction.commit().map_err(StateError::new)?;
+            Ok(result)
+        })
+    }
+
+    /// A snapshot of what is committed.
+    pub(crate) fn view(&self) -> Result<StateView, StateError> {
+        guarded(|| {
+            let transaction = self.database.begin_read().map_err(StateError::new)?;
+            Ok(StateView { tables: Mutex::default(), transaction })
+        })
+    }
+}
+
+/// Runs a call into redb; a panic in there becomes an error.
+fn guarded<T, E: From<StateError>>(call: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    catch_unwind(AssertUnwindSafe(call))
+        .unwrap_or_else(|_| Err(StateError::new("panic while reading a page").into()))
+}
+
+type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
+type OpenTables<'t> = HashMap<&'static str, Table<'t, &'static [u8], &'static [u8]>>;
+type ReadTables = HashMap<&'static str, Option<ReadOnlyTable<&'static [u8], &'static [u8]>>>;
+
+/// An open write transaction on the state.
+pub struct StateBatch<'t> {
+    transaction: &'t WriteTransaction,
+    tables: RefCell<OpenTables<'t>>,
+}
+
+impl StateBatch<'_> {
+    /// Sets the value of a key.
+    ///
+    /// # Errors
+    ///
+    /// If the state file cannot be written.
+    pub fn put(&self, table: &'static str, key: &[u8], value: &[u8]) -> Result<(), StateError> {
+        self.with_table(table, |table| table.insert(key, value).map(drop).map_err(StateError::new))
+    }
+
+    /// Removes a key and says whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// If the state file cannot be written.
+    pub fn delete(&self, table: &'static str, key: &[u8]) -> Result<bool, StateError> {
+        self.with_table(table, |table| table.remove(key).map(|old| old.is_some()).map_err(StateError::new))
+    }
+
+    fn with_table<T>(
+        &self,
+        name: &'static str,
+        call: impl FnOnce(&mut Table<'_, &'static [u8], &'static [u8]>) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
+        let mut tables = self.tables.borrow_mut();
+        let table = match tables.entry(name) {
+            std::collections::hash_map::Entry::Occupied(open) => open.into_mut(),
+            std::collections::hash_map::Entry::Vacant(place) => {
+                let definition: Definition = TableDefinition::new(name);
+                place.insert(self.transaction.open_table(definition).map_err(StateError::new)?)
+            }
+        };
+        call(table)
+    }
+}
+
+impl StateRead for StateBatch<'_> {
+    fn get(&self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        self.with_table(table, |table| read(table, key))
+    }
+
+    fn range(
+        &self,
+        table: &'static str,
+        from: &[u8],
+        to: Option<&[u8]>,
+        reverse: bool,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StateError> {
+        self.with_table(table, |table| walk(table, from, to, reverse, visit))
+    }
+}
+
+/// A snapshot of the state, unaffected by later writes.
+pub struct StateView {
+    // Before the transaction, so that tables are dropped first.
+    tables: Mutex<ReadTables>,
+    transaction: ReadTransaction,
+}
+
+impl StateView {
+    fn with_table<T: Default>(
+        &self,
+        name: &'static str,
+        call: impl FnOnce(&ReadOnlyTable<&'static [u8], &'static [u8]>) -> Result<T, StateError>,
+    ) -> Result<T, StateError> {
+        guarded(|| {
+            let mut tables = self.tables.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let table = match tables.entry(name) {
+                std::collections::hash_map::Entry::Occupied(open) => open.into_mut(),
+                std::collections::hash_map::Entry::Vacant(place) => {
+                    let definition: Definition = TableDefinition::new(name);
+                    place.insert(match self.transaction.open_table(definition) {
+                        Ok(table) => Some(table),
+                        Err(TableError::TableDoesNotExist(_)) => None,
+                        Err(error) => return Err(StateError::new(error)),
+                    })
+                }
+            };
+            table.as_ref().map_or_else(|| Ok(T::default()), call)
+        })
+    }
+}
+
+impl StateRead for StateView {
+    fn get(&self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        self.with_table(table, |table| read(table, key))
+    }
+
+    fn range(
+        &self,
+        table: &'static str,
+        from: &[u8],
+        to: Option<&[u8]>,
+        reverse: bool,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StateError> {
+        self.with_table(table, |table| walk(table, from, to, reverse, visit))
+    }
+}
+
+fn read(
+    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    key: &[u8],
+) -> Result<Option<Vec<u8>>, StateError> {
+    let value = table.get(key).map_err(StateError::new)?;
+    Ok(value.map(|value| value.value().to_vec()))
+}
+
+fn walk(
+    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    from: &[u8],
+    to: Option<&[u8]>,
+    reverse: bool,
+    visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+) -> Result<(), StateError> {
+    if to.is_some_and(|to| to <= from) {
+        return Ok(());
+    }
+    let bounds: (Bound<&[u8]>, Bound<&[u8]>) =
+        (Bound::Included(from), to.map_or(Bound::Unbounded, Bound::Excluded));
+    let mut rows = table.range::<&[u8]>(bounds).map_err(StateError::new)?;
+    while let Some(row) = if reverse { rows.next_back() } else { rows.next() } {
+        let (key, value) = row.map_err(StateError::new)?;
+        if visit(key.value(), value.value()).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use redb::backends::InMemoryBackend;
+
+    fn state() -> State {
+        State::open(InMemoryBackend::new()).expect("opens")
+    }
+
+    #[test]
+    fn a_batch_reads_its_own_writes_and_a_view_does_not_see_them_before_commit() {
+        let state = state();
+        let before = state
+            .update::<_, StateError>(false, |batch| {
+                batch.put("t", b"k", b"v")?;
+                assert_eq!(batch.get("t", b"k")?, Some(b"v".to_vec()));
+                state.view()
+            })
+            .expect("commits");
+        assert_eq!(before.get("t", b"k").expect("reads"), None);
+        assert_eq!(state.view().expect("view").get("t", b"k").expect("reads"), Some(b"v".to_vec()));
+    }
+
+    #[test]
+    fn a_failed_change_leaves_nothing() {
+        let state = state();
+        let result = state.update::<(), StateError>(false, |batch| {
+            batch.put("t", b"k", b"v")?;
+            Err(StateError::new("no"))
+        });
+        assert!(result.is_err());
+        assert_eq!(state.view().expect("view").get("t", b"k").expect("reads"), None);
+    }
+
+    #[test]
+    fn prefix_visits_just_the_keys_that_start_with_it() {
+        let state = state();
+        state
+            .update::<_, StateError>(false, |batch| {
+                [&b"a"[..], b"b", b"b\xff", b"b\xff\xff1", b"c"]
+                    .iter()
+                    .try_for_each(|key| batch.put("t", key, b""))
+            })
+            .expect("commits");
+        let mut seen = Vec::new();
+        let view = state.view().expect("view");
+        view.prefix("t", b"b", &mut |key, _| {
+            seen.push(key.to_vec());
+            ControlFlow::Continue(())
+        })
+        .expect("reads");
+        assert_eq!(seen, [&b"b"[..], b"b\xff", b"b\xff\xff1"]);
+        assert_eq!(prefix_end(b"\xff\xff"), None);
+    }
+
+    #[test]
+    fn a_panic_inside_a_change_is_an_error_and_the_state_stays_usable() {
+        let state = state();
+        let result = state.update::<(), StateError>(false, |_| panic!("corrupt page"));
+        assert!(result.is_err());
+        state.update::<_, StateError>(false, |batch| batch.put("t", b"k", b"v")).expect("usable");
+    }
+}
