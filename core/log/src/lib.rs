@@ -9,3 +9,4 @@ pub mod entry;
 pub mod env;
 pub mod ids;
 pub mod state;
+pub mod session;
