@@ -1,1 +1,7 @@
 //! Placeholder.
+
+mod error;
+mod value;
+
+pub use error::{Error, ErrorKind, Result};
+pub use value::{Value, from_value, to_value};
