@@ -8,5 +8,5 @@ pub mod crypto;
 pub mod entry;
 pub mod env;
 pub mod ids;
-pub mod state;
 pub mod session;
+pub mod state;
