@@ -288,6 +288,22 @@ impl Entry {
         Ok(Self { header, payload, id })
     }
 
+    /// Joins a payload and a header that was transmitted without the payload's hash, which is
+    /// filled in. Whether it is the payload the author meant is then for the signature to say.
+    ///
+    /// # Errors
+    ///
+    /// If the header breaks a rule, or the payload has another length.
+    pub fn restore(mut header: Header, payload: Vec<u8>) -> Result<Self, EntryError> {
+        header.payload_hash = payload_hash(&payload);
+        header.check()?;
+        if payload.len() != header.payload_len as usize {
+            return Err(EntryError::Length);
+        }
+        let id = header.id();
+        Ok(Self { header, payload, id })
+    }
+
     /// Reads an entry. The bytes must be one entry and nothing else.
     ///
     /// # Errors

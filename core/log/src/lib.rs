@@ -4,9 +4,11 @@
 //! relay links it and nothing else. Storage, clock and randomness are traits given by its caller,
 //! so that every run, and every fault, can be repeated.
 
+pub mod batch;
 pub mod crypto;
 pub mod entry;
 pub mod env;
 pub mod ids;
 pub mod session;
 pub mod state;
+mod wire;
