@@ -4,6 +4,7 @@
 //! relay links it and nothing else. Storage, clock and randomness are traits given by its caller,
 //! so that every run, and every fault, can be repeated.
 
+mod wire;
 pub mod batch;
 pub mod crypto;
 pub mod entry;
@@ -11,4 +12,4 @@ pub mod env;
 pub mod ids;
 pub mod session;
 pub mod state;
-mod wire;
+pub mod trie;
