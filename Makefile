@@ -1,0 +1,27 @@
+# Everything installs itself into target/, .venv/ and node/node_modules. See CONTRIBUTING.md.
+PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.PHONY: help test lint demo bench clean $(addprefix test-,checks rust python node scenarios)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' Makefile
+	@echo "make test-SUITE       one suite: checks, rust, python, node, scenarios"
+
+test: ## run every test in every language; ends with the sum
+	@$(PYTHON) scripts/test
+
+test-%:
+	@$(PYTHON) scripts/test $*
+
+lint: ## formatting, clippy, rustdoc, ruff, mypy and tsc; warnings are errors
+	@$(PYTHON) scripts/lint
+
+demo: ## show the product at work; INPUT=file.json uses your own data
+	@INPUT="$(INPUT)" scripts/demo
+
+bench: ## measure, and print one table beside the targets
+	@$(PYTHON) scripts/bench
+
+clean: ## remove everything that was built or installed
+	rm -rf target .venv .cache node/node_modules node/dist node/build

@@ -1,0 +1,1 @@
+"""Rules about the repository itself, kept by tests: `make test-checks`."""

@@ -1,0 +1,42 @@
+"""The one Rust build that every suite shares, and where its native modules go.
+
+The Python and Node modules are built together with the tests, with the features of the whole workspace, and copied
+into the packages. Released modules are built by maturin and napi, without `test-util`.
+"""
+
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FEATURES = ["--workspace", "--all-features", "--locked"]
+BUILD = [*FEATURES, "--lib", "--bins", "--tests", "--examples"]
+"""What `cargo build` is given: the targets of `cargo test`, and the modules and programs it does not link itself."""
+
+
+def target_dir() -> Path:
+    return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+
+
+def venv_python() -> Path:
+    return ROOT / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def built_module(name: str) -> Path:
+    """Where cargo leaves the dynamic library of this crate name."""
+    pattern = {"Windows": "{}.dll", "Darwin": "lib{}.dylib"}.get(platform.system(), "lib{}.so")
+    return target_dir() / "debug" / pattern.format(name)
+
+
+def place(source: Path, destination: Path) -> None:
+    """Replaces the file instead of writing into it: a running program may have the old one mapped."""
+    fresh = destination.with_name(destination.name + ".fresh")
+    shutil.copy2(source, fresh)
+    os.replace(fresh, destination)
+
+
+def place_python() -> None:
+    suffix = ".pyd" if sys.platform == "win32" else ".abi3.so"
+    place(built_module("_tidelog"), ROOT / "python" / "src" / "tidelog" / f"_tidelog{suffix}")

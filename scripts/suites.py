@@ -1,0 +1,166 @@
+"""The test suites: what each needs, how it is started, and which reader counts its results.
+
+All Rust code is built by one `cargo build` (`workspace_build`): a build of one package alone would choose other
+features for shared dependencies and compile most of them again.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import native
+import summary
+from summary import Tally
+
+ROOT = Path(__file__).resolve().parent.parent
+SUITE_SECONDS_MAX = 45 * 60
+"""A suite that hangs is ended after this long, so that the others still report."""
+
+
+class Missing(Exception):
+    """A toolchain that this machine lacks."""
+
+
+def in_ci() -> bool:
+    return os.environ.get("CI", "").lower() in ("1", "true")
+
+
+def need(tool: str, why: str) -> str:
+    path = shutil.which(tool)
+    if path is None:
+        raise Missing(f"{tool} is not installed ({why})")
+    return path
+
+
+def run(*command, cwd=ROOT, env=None) -> tuple[int, list[str]]:
+    """Runs a command, printing what it prints; returns its exit code and its lines."""
+    command = [str(part) for part in command]
+    print("$ " + " ".join(command), flush=True)
+    plain = {"CARGO_TERM_COLOR": "never", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env={**os.environ, **plain, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    )
+
+    def end():
+        print(f"ended after {SUITE_SECONDS_MAX} s", flush=True)
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+
+    timer = threading.Timer(SUITE_SECONDS_MAX, end)
+    timer.start()
+    lines = []
+    try:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line.rstrip("\n"))
+        return process.wait(), lines
+    finally:
+        timer.cancel()
+
+
+def must(*command, **options) -> None:
+    """Runs a set-up step; the suite fails if it does."""
+    code, _ = run(*command, **options)
+    if code != 0:
+        raise RuntimeError(f"{command[0]} ended with {code}")
+
+
+def counted(reader, *command, **options) -> Tally:
+    """Runs a test command and counts its tests."""
+    code, lines = run(*command, **options)
+    return summary.settle(reader(lines), code)
+
+
+def not_here_yet(path: str) -> Tally:
+    print(f"not here yet: {path}", flush=True)
+    return Tally()
+
+
+def workspace_build() -> None:
+    must(need("cargo", "install Rust with rustup"), "build", *native.BUILD)
+
+
+def checks() -> Tally:
+    """Rules about the repository itself, and the tests of this runner."""
+    need("cargo", "install Rust with rustup")
+    return counted(
+        summary.unittest,
+        sys.executable,
+        "-m",
+        "unittest",
+        "discover",
+        "-s",
+        "scripts/checks",
+        "-t",
+        "scripts",
+    )
+
+
+def rust() -> Tally:
+    workspace_build()
+    return counted(summary.cargo, "cargo", "test", *native.FEATURES, "--no-fail-fast")
+
+
+def python_tools() -> Path:
+    """The virtual environment's interpreter, with the development tools installed."""
+    must(sys.executable, "scripts/setup_python.py")
+    return native.venv_python()
+
+
+def python() -> Tally:
+    if not any(ROOT.glob("python/tests/test_*.py")):
+        return not_here_yet("python/tests")
+    interpreter = python_tools()
+    workspace_build()
+    native.place_python()
+    return counted(summary.pytest, interpreter, "-m", "pytest", "-q", cwd=ROOT / "python")
+
+
+def node() -> Tally:
+    if not any(ROOT.glob("node/test/*.test.ts")):
+        return not_here_yet("node/test")
+    node_tools()
+    tests = sorted(str(path.relative_to(ROOT / "node")) for path in ROOT.glob("node/build/test/*.test.js"))
+    return counted(summary.node, "node", "--test", "--test-reporter=spec", *tests, cwd=ROOT / "node")
+
+
+def node_tools() -> None:
+    """Installs the Node tools and builds the addon, the package and its tests."""
+    npm = need("npm", "install Node 20 or newer")
+    version = subprocess.run([need("node", "install Node 20 or newer"), "--version"], capture_output=True, text=True)
+    if int(version.stdout.strip().lstrip("v").split(".")[0]) < 20:
+        raise Missing(f"Node 20 or newer is needed, this is {version.stdout.strip()}")
+    must(sys.executable, "scripts/setup_node.py")
+    workspace_build()
+    must(npm, "run", "--silent", "build:native:dev", cwd=ROOT / "node")
+    must(npm, "run", "--silent", "build", cwd=ROOT / "node")
+    must(npm, "run", "--silent", "build:test", cwd=ROOT / "node")
+
+
+def scenarios() -> Tally:
+    """Scenarios that mix the languages against a real relay."""
+    if not any(ROOT.glob("tests/**/test_*.py")):
+        return not_here_yet("tests/test_*.py (cross-language scenarios)")
+    interpreter = python_tools()
+    workspace_build()
+    native.place_python()
+    if (ROOT / "node").is_dir():
+        node_tools()
+    return counted(summary.pytest, interpreter, "-m", "pytest", "-q", "tests")
+
+
+SUITES = {"checks": checks, "rust": rust, "python": python, "node": node, "scenarios": scenarios}
