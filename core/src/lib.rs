@@ -1,5 +1,6 @@
 //! Placeholder.
 
+mod data;
 mod error;
 mod value;
 

@@ -138,6 +138,11 @@ impl Encoder {
         self.head(MAJOR_MAP, len as u64);
     }
 
+    /// Writes one item that is in canonical form already.
+    pub(crate) fn encoded(&mut self, item: &[u8]) {
+        self.0.extend_from_slice(item);
+    }
+
     /// Writes a value.
     pub(crate) fn value(&mut self, value: &Value) -> Result<(), ValueError> {
         self.nested(value, 0)
@@ -257,6 +262,13 @@ impl<'b> Decoder<'b> {
     pub(crate) fn list(&mut self) -> Result<usize, ValueError> {
         let count = self.expect(MAJOR_LIST, "expected a list")?;
         self.plausible(count)
+    }
+
+    /// Reads a value and gives its bytes.
+    pub(crate) fn value_bytes(&mut self) -> Result<&'b [u8], ValueError> {
+        let start = self.rest;
+        self.value()?;
+        Ok(&start[..start.len() - self.rest.len()])
     }
 
     /// Reads a value.
