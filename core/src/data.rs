@@ -7,3 +7,5 @@
 pub(crate) mod address;
 pub(crate) mod hlc;
 pub(crate) mod operation;
+pub(crate) mod path;
+pub(crate) mod query;
