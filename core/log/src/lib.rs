@@ -4,12 +4,13 @@
 //! relay links it and nothing else. Storage, clock and randomness are traits given by its caller,
 //! so that every run, and every fault, can be repeated.
 
-mod wire;
 pub mod batch;
 pub mod crypto;
 pub mod entry;
 pub mod env;
+pub mod frames;
 pub mod ids;
 pub mod session;
 pub mod state;
 pub mod trie;
+mod wire;

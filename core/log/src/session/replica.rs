@@ -5,6 +5,7 @@
 
 use crate::entry::Entry;
 use crate::ids::{DeviceId, EntryId, StreamId, WorkspaceId};
+use crate::trie::{Filter, Frontier};
 
 /// A failure of the replica's own storage; its source is the replica's error type.
 pub type ReplicaError = Box<dyn std::error::Error + Send + Sync>;
@@ -78,14 +79,32 @@ pub trait Replica: Send + Sync {
     /// The epoch of the arrival numbers: random, made with the file, new after a restore.
     fn epoch(&self) -> [u8; 16];
 
-    /// The arrival number of the newest entry, 0 if there is none.
+    /// The arrival number of the newest entry, 0 if there is none. Cheap: asked all the time.
     fn arrivals(&self) -> u64;
 
     /// Whether the directory, as held now, has this device as an active member.
     fn is_member(&self, device: &DeviceId) -> bool;
 
+    /// The frontier and the arrival number of the newest entry in it, taken at one moment.
+    fn frontier(&self) -> (Frontier, u64);
+
+    /// The entries of the streams with a larger arrival number, in order of arrival: as many as
+    /// fit into `max_bytes`, at least one if there is any. The last entry of each chain among them
+    /// is signed, even where that takes more bytes.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    fn entries_after(
+        &self,
+        arrival: u64,
+        filter: &Filter,
+        max_bytes: usize,
+    ) -> Result<Vec<(u64, Entry)>, ReplicaError>;
+
     /// The entries of one branch of a chain, those after `after_seq` up to and including `tip`, in
-    /// order of sequence number: as many as fit into `max_bytes`, at least one if there is any.
+    /// order of sequence number: as many as fit into `max_bytes`, at least one if there is any. The
+    /// last one is signed, even where that takes more bytes.
     ///
     /// # Errors
     ///
