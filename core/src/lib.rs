@@ -2,7 +2,9 @@
 
 mod data;
 mod error;
+mod keys;
 mod value;
 
 pub use error::{Error, ErrorKind, Result};
+pub use keys::vault::Key;
 pub use value::{Value, from_value, to_value};
