@@ -1,0 +1,215 @@
+//! Passing over the log: after a restart to find its end, or to check all of it.
+
+use std::collections::HashSet;
+
+use super::scan::{Damage, Frame, Reader, RecoveryReport};
+use super::{FRAME_WORD_LEN, Place, Segment, SegmentError, Segments, Writer, header};
+use crate::entry::Entry;
+use crate::ids::EntryId;
+
+/// Covered entries whose signed end has not come yet.
+#[derive(Debug, Default)]
+pub(super) struct Unproven(HashSet<EntryId>);
+
+impl Unproven {
+    pub(super) fn note(&mut self, entry: &Entry) {
+        self.0.remove(&entry.header().prev);
+        if entry.header().covered {
+            self.0.insert(entry.id());
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What a pass hands each entry to.
+type Visit<'a, E> = dyn FnMut(Place, Entry) -> Result<(), E> + 'a;
+
+/// A pass over the log.
+struct Pass<'a, E> {
+    visit: &'a mut Visit<'a, E>,
+    report: RecoveryReport,
+    /// Entries of the present append that nothing proves yet.
+    waiting: Vec<(Place, Entry)>,
+    unproven: Unproven,
+}
+
+impl<E: From<SegmentError>> Pass<'_, E> {
+    fn take(&mut self, place: Place, entry: Entry) -> Result<(), E> {
+        self.unproven.note(&entry);
+        self.waiting.push((place, entry));
+        if self.unproven.is_empty() { self.release() } else { Ok(()) }
+    }
+
+    /// Visits what waits: it is proven, or known to have been durable.
+    fn release(&mut self) -> Result<(), E> {
+        self.unproven = Unproven::default();
+        for (place, entry) in self.waiting.drain(..) {
+            self.report.entries += 1;
+            (self.visit)(place, entry)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where the entries of a segment end.
+struct End {
+    /// Behind the last entry that counts.
+    position: u32,
+    /// Behind the last byte that is not zero, the mark of an orderly end aside.
+    used: u32,
+    limit: u32,
+}
+
+impl Segments {
+    /// Finds the end of the log after it was opened, and hands the entries behind `from` (the last one the
+    /// caller has applied; all of them if `None`) to `visit`, in the order in which they were appended.
+    ///
+    /// Everything that an append ever returned for is visited, save what is damaged. Of an append that was
+    /// cut short, which can only be the last one, the longest part is visited in which every entry is
+    /// proven: signed, or named as `prev` by an entry of the part, and so on to a signed one. The rest is
+    /// forgotten. A frame that cannot be read ends the log if it belongs to the last append and no closing
+    /// mark follows; anywhere else it is damage, and the pass goes on behind it.
+    ///
+    /// # Errors
+    ///
+    /// [`SegmentError::Corrupt`] if `from` is not the place of an entry: the caller has applied what this
+    /// log does not hold, and has to begin anew. What the storage reports. What `visit` returns.
+    pub fn recover<E: From<SegmentError>>(
+        &self,
+        from: Option<Place>,
+        visit: &mut dyn FnMut(Place, Entry) -> Result<(), E>,
+    ) -> Result<RecoveryReport, E> {
+        if let Some(place) = from {
+            self.read(place)?;
+        }
+        let (report, end) = self.pass(from, None, visit)?;
+        let (number, end) = end.ok_or(SegmentError::NotAWorkspace)?;
+        let mut writer = Writer::new(number, end.position, end.limit.max(end.position));
+        writer.abandoned = end.used > end.position || self.read_files()[&number].header_damaged;
+        *self.writer() = Some(writer);
+        Ok(report)
+    }
+
+    /// Reads the whole log and hands every entry to `visit`, with what is damaged in the report.
+    ///
+    /// # Errors
+    ///
+    /// What the storage reports. What `visit` returns.
+    ///
+    /// # Panics
+    ///
+    /// If the log was opened and not recovered.
+    pub fn scan<E: From<SegmentError>>(
+        &self,
+        visit: &mut dyn FnMut(Place, Entry) -> Result<(), E>,
+    ) -> Result<RecoveryReport, E> {
+        let (segment, position) = {
+            let writer = self.writer();
+            let writer = writer.as_ref().expect("a log is recovered before it is scanned");
+            (writer.segment, writer.position)
+        };
+        self.pass(None, Some((segment, position)), visit).map(|(report, _)| report)
+    }
+
+    /// Passes over the segments, up to `known_end` or until the last one ends.
+    fn pass<E: From<SegmentError>>(
+        &self,
+        from: Option<Place>,
+        known_end: Option<(u32, u32)>,
+        visit: &mut dyn FnMut(Place, Entry) -> Result<(), E>,
+    ) -> Result<(RecoveryReport, Option<(u32, End)>), E> {
+        let first = from.map_or(1, |place| place.segment);
+        let last = known_end.map_or(u32::MAX, |(segment, _)| segment);
+        let segments: Vec<(u32, Segment)> = self
+            .read_files()
+            .range(first..=last)
+            .map(|(number, segment)| (*number, segment.clone()))
+            .collect();
+        let mut pass = Pass {
+            visit,
+            report: RecoveryReport::default(),
+            waiting: Vec::new(),
+            unproven: Unproven::default(),
+        };
+        let mut end = None;
+        let mut expected = first;
+        for (index, (number, segment)) in segments.iter().enumerate() {
+            if *number > expected {
+                pass.report.damaged.push(Damage { segment: expected, offset: 0, length: 0 });
+            }
+            expected = number + 1;
+            let is_last = index + 1 == segments.len();
+            let limit = known_end.filter(|_| is_last).map(|(_, position)| position).or(segment.end);
+            let start = from.filter(|place| place.segment == *number);
+            let start = start.map_or(header::LEN, |place| place.offset + place.length);
+            if segment.header_damaged {
+                pass.report.damaged.push(Damage { segment: *number, offset: 0, length: header::LEN });
+            }
+            let mut reader = Reader::new(self, *number, segment, limit).map_err(SegmentError::from)?;
+            let found = self.pass_segment(&mut pass, &mut reader, start, is_last && known_end.is_none())?;
+            end = Some((*number, found));
+        }
+        Ok((pass.report, end))
+    }
+
+    /// Passes over one segment from `start` on. If its end is open, what the last append left unproven is
+    /// forgotten.
+    fn pass_segment<E: From<SegmentError>>(
+        &self,
+        pass: &mut Pass<'_, E>,
+        reader: &mut Reader<'_>,
+        start: u32,
+        open_end: bool,
+    ) -> Result<End, E> {
+        let (mut at, mut kept) = (start, start);
+        let mut mark = 0;
+        loop {
+            match reader.frame(at).map_err(SegmentError::from)? {
+                Frame::Entry { entry, place, first } => {
+                    if first {
+                        pass.release()?;
+                        kept = at;
+                    }
+                    pass.take(place, *entry)?;
+                    at = place.offset + place.length;
+                    if pass.unproven.is_empty() {
+                        kept = at;
+                    }
+                    continue;
+                }
+                Frame::Closed => {
+                    pass.release()?;
+                    kept = at;
+                    mark = FRAME_WORD_LEN;
+                }
+                Frame::Nothing => {}
+            }
+            match reader.resume(at).map_err(SegmentError::from)? {
+                Some((next, durable)) if durable || !open_end => {
+                    pass.release()?;
+                    pass.report.damaged.push(reader.damage(at, next));
+                    at = next;
+                    mark = 0;
+                }
+                _ => break,
+            }
+        }
+        let position = if open_end { kept } else { at };
+        if !open_end {
+            pass.release()?;
+        }
+        pass.waiting.clear();
+        pass.unproven = Unproven::default();
+        let used = reader.used_end(position + mark).map_err(SegmentError::from)?;
+        let used = if used == position + mark { position } else { used };
+        if open_end {
+            pass.report.torn_bytes = (used - position).into();
+        } else if used > position {
+            pass.report.damaged.push(reader.damage(position, used));
+        }
+        Ok(End { position, used, limit: reader.limit() })
+    }
+}

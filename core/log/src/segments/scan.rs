@@ -1,0 +1,216 @@
+//! Reading the frames of one segment in order, and finding the next one behind a damaged place.
+
+use std::io;
+
+use super::{ENTRY_BYTES_MAX, FIRST_OF_APPEND, FRAME_WORD_LEN, Place, Segment, Segments};
+use crate::entry::{Entry, HEADER_LEN};
+use crate::ids::WorkspaceId;
+
+/// Bytes read at once.
+const CHUNK_BYTES: usize = 256 << 10;
+/// Offset of the workspace id in an entry.
+const WORKSPACE_OFFSET: u32 = 16;
+
+/// A part of a segment that holds no readable entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Damage {
+    /// Number of the segment file.
+    pub segment: u32,
+    /// First damaged byte.
+    pub offset: u32,
+    /// Length in bytes.
+    pub length: u32,
+}
+
+/// What a pass over the log found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecoveryReport {
+    /// Entries visited.
+    pub entries: u64,
+    /// Bytes behind the last entry that were written by an append cut short. Nothing in them was
+    /// acknowledged.
+    pub torn_bytes: u64,
+    /// Places that were durable and cannot be read any more.
+    pub damaged: Vec<Damage>,
+}
+
+/// What is at an offset.
+pub(super) enum Frame {
+    Entry {
+        entry: Box<Entry>,
+        place: Place,
+        /// Whether it is the first of its append.
+        first: bool,
+    },
+    /// The mark of an orderly end.
+    Closed,
+    /// Neither.
+    Nothing,
+}
+
+/// A segment file read through a buffer, up to a limit.
+pub(super) struct Reader<'a> {
+    segments: &'a Segments,
+    segment: &'a Segment,
+    number: u32,
+    limit: u32,
+    /// The buffered bytes, and the offset of the first.
+    buffer: Vec<u8>,
+    start: u32,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of the bytes before `limit`, or of the whole file.
+    pub(super) fn new(
+        segments: &'a Segments,
+        number: u32,
+        segment: &'a Segment,
+        limit: Option<u32>,
+    ) -> io::Result<Self> {
+        let length = u32::try_from(segment.file.len()?).unwrap_or(u32::MAX);
+        let limit = limit.map_or(length, |limit| limit.min(length));
+        Ok(Self { segments, segment, number, limit, buffer: Vec::new(), start: 0 })
+    }
+
+    pub(super) fn damage(&self, offset: u32, end: u32) -> Damage {
+        Damage { segment: self.number, offset, length: end - offset }
+    }
+
+    /// Behind the last byte that is read.
+    pub(super) fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    /// The bytes at an offset, or `None` if they go past the limit.
+    fn bytes(&mut self, offset: u32, count: usize) -> io::Result<Option<&[u8]>> {
+        let end = offset as usize + count;
+        if end > self.limit as usize {
+            return Ok(None);
+        }
+        if offset < self.start || end > self.start as usize + self.buffer.len() {
+            let length = count.max(CHUNK_BYTES).min((self.limit - offset) as usize);
+            self.buffer.resize(length, 0);
+            self.start = offset;
+            if let Err(error) = self.segment.file.read_at(offset.into(), &mut self.buffer) {
+                self.buffer.clear();
+                return Err(error);
+            }
+        }
+        let from = (offset - self.start) as usize;
+        Ok(Some(&self.buffer[from..from + count]))
+    }
+
+    fn word(&mut self, offset: u32) -> io::Result<Option<u32>> {
+        let bytes = self.bytes(offset, FRAME_WORD_LEN as usize)?;
+        Ok(bytes.map(|bytes| u32::from_le_bytes(bytes.try_into().expect("a word has four bytes"))))
+    }
+
+    fn entry(&mut self, offset: u32, length: u32) -> io::Result<Option<Entry>> {
+        if !(HEADER_LEN..=ENTRY_BYTES_MAX).contains(&(length as usize)) {
+            return Ok(None);
+        }
+        let entry = self.bytes(offset, length as usize)?.and_then(|bytes| Entry::decode(bytes).ok());
+        Ok(entry.filter(|entry| self.segments.is_own(entry)))
+    }
+
+    /// What is at an offset.
+    pub(super) fn frame(&mut self, offset: u32) -> io::Result<Frame> {
+        let word = match self.word(offset)? {
+            None => return Ok(Frame::Nothing),
+            Some(FIRST_OF_APPEND) => return Ok(Frame::Closed),
+            Some(word) => word,
+        };
+        let place = self.place(offset, word & !FIRST_OF_APPEND);
+        Ok(match self.entry(place.offset, place.length)? {
+            Some(entry) => Frame::Entry { entry: Box::new(entry), place, first: word & FIRST_OF_APPEND != 0 },
+            None => Frame::Nothing,
+        })
+    }
+
+    fn place(&self, frame: u32, length: u32) -> Place {
+        Place { segment: self.number, offset: frame + FRAME_WORD_LEN, length }
+    }
+
+    /// The next offset after a damaged frame at which there is something, and whether what follows proves
+    /// that the damaged place was durable once.
+    pub(super) fn resume(&mut self, damaged: u32) -> io::Result<Option<(u32, bool)>> {
+        let mut found = None;
+        // Most damage leaves the frame's length alone.
+        let length = self.word(damaged)?.unwrap_or(0) & !FIRST_OF_APPEND;
+        let plausible = (HEADER_LEN..=ENTRY_BYTES_MAX).contains(&(length as usize));
+        let behind = damaged.saturating_add(FRAME_WORD_LEN).saturating_add(length);
+        let mut at = if plausible { behind } else { damaged };
+        if plausible && matches!(self.frame(at)?, Frame::Nothing) {
+            at = damaged;
+        }
+        loop {
+            match self.frame(at)? {
+                Frame::Closed if at > damaged => return Ok(Some((found.unwrap_or(at), true))),
+                Frame::Entry { first: true, .. } => return Ok(Some((found.unwrap_or(at), true))),
+                Frame::Entry { place, .. } => {
+                    found.get_or_insert(at);
+                    at = place.offset + place.length;
+                }
+                Frame::Closed | Frame::Nothing => match self.search(at)? {
+                    Some(next) => at = next,
+                    None => return Ok(found.map(|at| (at, false))),
+                },
+            }
+        }
+    }
+
+    /// The offset of the next whole frame after `from`.
+    fn search(&mut self, from: u32) -> io::Result<Option<u32>> {
+        let id = self.segments.workspace();
+        let ahead = FRAME_WORD_LEN + WORKSPACE_OFFSET;
+        let mut at = from.saturating_add(ahead + 1);
+        while let Some(hit) = self.find(at, &id)? {
+            let frame = hit - ahead;
+            if matches!(self.frame(frame)?, Frame::Entry { .. }) {
+                return Ok(Some(frame));
+            }
+            at = hit + 1;
+        }
+        Ok(None)
+    }
+
+    /// The offset of the next occurrence of the workspace id.
+    fn find(&mut self, mut from: u32, id: &WorkspaceId) -> io::Result<Option<u32>> {
+        loop {
+            let count = CHUNK_BYTES.min(self.limit.saturating_sub(from) as usize);
+            if count < WorkspaceId::LENGTH {
+                return Ok(None);
+            }
+            let Some(bytes) = self.bytes(from, count)? else { return Ok(None) };
+            if let Some(position) = position(bytes, id.as_bytes()) {
+                return Ok(Some(from + u32::try_from(position).expect("within a chunk")));
+            }
+            from += u32::try_from(count - (WorkspaceId::LENGTH - 1)).expect("within a chunk");
+        }
+    }
+
+    /// The offset behind the last byte that is not zero, at or after `from`.
+    pub(super) fn used_end(&mut self, from: u32) -> io::Result<u32> {
+        let (mut at, mut end) = (from, from);
+        while at < self.limit {
+            let count = CHUNK_BYTES.min((self.limit - at) as usize);
+            let Some(bytes) = self.bytes(at, count)? else { break };
+            if let Some(last) = bytes.iter().rposition(|byte| *byte != 0) {
+                end = at + u32::try_from(last).expect("within a chunk") + 1;
+            }
+            at += u32::try_from(count).expect("within a chunk");
+        }
+        Ok(end)
+    }
+}
+
+fn position(bytes: &[u8], needle: &[u8; WorkspaceId::LENGTH]) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let start = from + bytes.get(from..)?.iter().position(|byte| *byte == needle[0])?;
+        if bytes.get(start..start + needle.len())? == needle {
+            return Some(start);
+        }
+        from = start + 1;
+    }
+}
