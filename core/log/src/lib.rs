@@ -6,6 +6,7 @@
 
 pub mod batch;
 pub mod crypto;
+pub mod directory;
 pub mod entry;
 pub mod env;
 pub mod frames;

@@ -1,0 +1,141 @@
+//! Makes signed directory entries for tests.
+
+use super::super::*;
+use crate::crypto::{Signer, TestSigner, sha256};
+use crate::entry::payload_hash;
+use crate::ids::StreamId;
+
+/// A device that remembers its own chain in stream zero.
+pub(super) struct Author {
+    pub(super) signer: TestSigner,
+    pub(super) seq: u64,
+    pub(super) last: Option<EntryId>,
+}
+
+impl Author {
+    pub(super) fn new(number: u32) -> Self {
+        Self { signer: TestSigner::new(sha256(&[b"device", &number.to_le_bytes()])), seq: 0, last: None }
+    }
+
+    pub(super) fn id(&self) -> DeviceId {
+        self.signer.device()
+    }
+
+    pub(super) fn cert(&self, workspace: &WorkspaceId, user: &UserId) -> DeviceCert {
+        DeviceCert::issue(&self.signer, kem_key(&self.id()), workspace, user)
+    }
+
+    /// The device's next entry, not inserted anywhere.
+    pub(super) fn entry(&mut self, workspace: &WorkspaceId, parents: Vec<EntryId>, ops: Vec<Op>) -> Entry {
+        let payload = Body { parents: parents.clone(), ops }.encode().expect("within the limits");
+        self.seq += 1;
+        let mut header = Header {
+            kind: Kind::Directory,
+            prunable: false,
+            covered: false,
+            payload_len: u32::try_from(payload.len()).expect("small"),
+            seq: self.seq,
+            workspace: *workspace,
+            author: self.id(),
+            prev: self.last.unwrap_or(EntryId::ZERO),
+            auth: parents.first().copied().unwrap_or(EntryId::ZERO),
+            stream: StreamId::DIRECTORY,
+            key_id: KeyId::ZERO,
+            payload_hash: payload_hash(&payload),
+            signature: [0; 64],
+        };
+        header.sign(&self.signer);
+        let entry = Entry::new(header, payload).expect("well formed");
+        self.last = Some(entry.id());
+        entry
+    }
+}
+
+pub(super) fn kem_key(device: &DeviceId) -> [u8; 32] {
+    sha256(&[b"kem", &device.0])
+}
+
+/// A workspace with its root; entries are kept with the position before them.
+pub(super) struct Fixture {
+    pub(super) workspace: WorkspaceId,
+    pub(super) directory: Directory,
+    pub(super) root: Author,
+    pub(super) entries: Vec<(Entry, Option<EntryId>)>,
+}
+
+impl Fixture {
+    /// A workspace with genesis only.
+    pub(super) fn new() -> Self {
+        let mut root = Author::new(0);
+        let genesis = Op::Genesis {
+            root_pk: root.id(),
+            root_kem_pk: kem_key(&root.id()),
+            name_commit: [7; 32],
+            policy: vec![],
+        };
+        let entry = root.entry(&WorkspaceId::ZERO, vec![], vec![genesis]);
+        let workspace = WorkspaceId(entry.id().0);
+        let mut directory = Directory::new(workspace);
+        directory.insert(&entry, None).expect("genesis");
+        Self { workspace, directory, root, entries: vec![(entry, None)] }
+    }
+
+    pub(super) fn add_user(&self, role: Role, devices: &[&Author]) -> Op {
+        let user = user_id(&self.workspace, &devices[0].id());
+        let certs = devices.iter().map(|device| device.cert(&self.workspace, &user)).collect();
+        Op::AddUser { user, role, certs }
+    }
+
+    pub(super) fn user(&self, device: &Author) -> UserId {
+        user_id(&self.workspace, &device.id())
+    }
+
+    pub(super) fn genesis(&self) -> EntryId {
+        EntryId(self.workspace.0)
+    }
+
+    /// Writes an entry under all heads.
+    pub(super) fn write(&mut self, author: &mut Author, ops: Vec<Op>) -> EntryId {
+        self.write_under(author, self.directory.parents_for(author.last), ops)
+    }
+
+    /// Writes an entry under the given parents, and the author's own last one.
+    pub(super) fn write_under(
+        &mut self,
+        author: &mut Author,
+        parents: Vec<EntryId>,
+        ops: Vec<Op>,
+    ) -> EntryId {
+        let previous = author.last;
+        let entry = author.entry(&self.workspace, parents, ops);
+        self.directory.insert(&entry, previous).expect("can be held");
+        self.entries.push((entry.clone(), previous));
+        entry.id()
+    }
+
+    /// Writes an entry by the root key.
+    pub(super) fn root_writes(&mut self, ops: Vec<Op>) -> EntryId {
+        let mut root = std::mem::replace(&mut self.root, Author::new(0));
+        let id = self.write(&mut root, ops);
+        self.root = root;
+        id
+    }
+}
+
+/// A key epoch that names its key by a number.
+pub(super) fn key_epoch(number: u32, next: &NextEpoch, recipients: &[DeviceId]) -> Op {
+    let commit = sha256(&[b"commit", &number.to_le_bytes()]);
+    Op::KeyEpoch {
+        circle: CircleId::WORKSPACE,
+        epoch: next.epoch,
+        key_id: key_id(&commit),
+        commit,
+        name_wrap: [1; SEALED_KEY_LEN],
+        prev: next.prev.iter().map(|key_id| (*key_id, [2; SEALED_KEY_LEN])).collect(),
+        wraps: recipients.iter().map(wrap).collect(),
+    }
+}
+
+pub(super) fn wrap(device: &DeviceId) -> Wrap {
+    Wrap { device: *device, enc: [3; 32], ct: [4; 48] }
+}
