@@ -11,6 +11,7 @@ pub mod entry;
 pub mod env;
 pub mod frames;
 pub mod ids;
+pub mod pages;
 pub mod segments;
 pub mod session;
 pub mod state;
