@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 pub(crate) mod cobblestone;
 pub(crate) mod device;
 pub(crate) mod epoch;
+pub(crate) mod keyring;
 pub(crate) mod payload;
 pub(crate) mod vault;
 

@@ -28,6 +28,7 @@ use hpke::kem::X25519HkdfSha256;
 use hpke::rand_core::{TryCryptoRng, TryRng};
 use hpke::{Deserializable as _, Kem, OpModeR, OpModeS, Serializable as _};
 use tidelog_log::crypto::{sha256, tag};
+use tidelog_log::directory::{SEALED_KEY_LEN, Wrap, key_id};
 use tidelog_log::env::{Random, random_array};
 use tidelog_log::ids::{CircleId, DeviceId, KeyId, StreamId, WorkspaceId};
 use zeroize::Zeroizing;
@@ -45,12 +46,7 @@ const TAG_NAME_WRAP: [u8; 16] = tag("TIDE1 name wrap");
 const TAG_STREAM: [u8; 16] = tag("TIDE1 stream");
 const TAG_PSK: [u8; 16] = tag("TIDE1 peer psk");
 
-/// Bytes of the ephemeral key in a wrap.
-pub(crate) const ENC_LEN: usize = 32;
-/// Bytes of the ciphertext in a wrap.
-pub(crate) const WRAP_LEN: usize = 48;
-/// Bytes of a key sealed under an epoch key.
-pub(crate) const SEALED_KEY_LEN: usize = cobblestone::sealed_len(KEY_LEN);
+const _: () = assert!(SEALED_KEY_LEN == cobblestone::sealed_len(KEY_LEN));
 
 type PublicKey = <X25519HkdfSha256 as Kem>::PublicKey;
 type EncappedKey = <X25519HkdfSha256 as Kem>::EncappedKey;
@@ -107,11 +103,6 @@ impl EpochKey {
     }
 }
 
-/// The name of the key that has this commitment.
-pub(crate) fn key_id(commit: &[u8; 32]) -> KeyId {
-    KeyId(first(&sha256(&[commit])))
-}
-
 /// Where a key belongs: all wraps are bound to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct EpochLabel {
@@ -153,7 +144,7 @@ pub(crate) fn wrap(
     recipient: &DeviceId,
     recipient_kem: &[u8; KEY_LEN],
     random: &dyn Random,
-) -> Result<([u8; ENC_LEN], [u8; WRAP_LEN]), WrapError> {
+) -> Result<Wrap, WrapError> {
     let public = PublicKey::from_bytes(recipient_kem).map_err(|_| WrapError::Recipient)?;
     let (enc, sealed) = hpke::single_shot_seal_with_rng::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
         &OpModeS::Base,
@@ -164,8 +155,8 @@ pub(crate) fn wrap(
         &mut Source(random),
     )
     .map_err(|_| WrapError::Recipient)?;
-    let sealed = sealed.try_into().expect("32 bytes and a tag of 16");
-    Ok((enc.to_bytes().into(), sealed))
+    let ct = sealed.try_into().expect("32 bytes and a tag of 16");
+    Ok(Wrap { device: *recipient, enc: enc.to_bytes().into(), ct })
 }
 
 /// Opens a wrap, and checks that it holds the key that was committed to.
@@ -173,35 +164,31 @@ pub(crate) fn wrap(
 /// # Errors
 ///
 /// [`WrapError::Open`] or [`WrapError::Commitment`].
-pub(crate) fn unwrap(
-    label: &EpochLabel,
-    recipient: &DeviceId,
-    kem: &KemSecret,
-    enc: &[u8; ENC_LEN],
-    sealed: &[u8; WRAP_LEN],
-) -> Result<EpochKey, WrapError> {
-    let enc = EncappedKey::from_bytes(enc).map_err(|_| WrapError::Open)?;
+pub(crate) fn unwrap(label: &EpochLabel, kem: &KemSecret, wrap: &Wrap) -> Result<EpochKey, WrapError> {
+    let enc = EncappedKey::from_bytes(&wrap.enc).map_err(|_| WrapError::Open)?;
     let key = hpke::single_shot_open::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
         &OpModeR::Base,
         kem.private(),
         &enc,
-        &label.wrap_info(recipient),
-        sealed,
+        &label.wrap_info(&wrap.device),
+        &wrap.ct,
         &[],
     )
     .map_err(|_| WrapError::Open)?;
     committed(Zeroizing::new(key), &label.commit)
 }
 
-/// Seals the key of an earlier epoch under a later one of the circle.
+/// Seals the key of an earlier epoch, in the place of the one with this id, under a later one of the
+/// circle.
 pub(crate) fn seal_previous(
     key: &EpochKey,
     label: &EpochLabel,
+    previous_id: &KeyId,
     previous: &EpochKey,
     random: &dyn Random,
 ) -> [u8; SEALED_KEY_LEN] {
     let context = label.context(&TAG_PREVIOUS);
-    seal_key(key, &[&context, &previous.id().0], previous.secret(), random)
+    seal_key(key, &[&context, &previous_id.0], previous.secret(), random)
 }
 
 /// Opens the key of an earlier epoch, and checks that it has this commitment.

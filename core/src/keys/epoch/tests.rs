@@ -24,16 +24,12 @@ fn label(key: &EpochKey) -> EpochLabel {
     EpochLabel { workspace: WORKSPACE, circle: CircleId::WORKSPACE, epoch: 3, commit: key.commit() }
 }
 
-fn wrapped(key: &EpochKey, label: &EpochLabel, to: &DeviceKeys) -> ([u8; ENC_LEN], [u8; WRAP_LEN]) {
+fn wrapped(key: &EpochKey, label: &EpochLabel, to: &DeviceKeys) -> Wrap {
     wrap(key, label, &id(to), &to.kem().public(), &SeededRandom::new(7)).expect("wraps")
 }
 
-fn opened(
-    label: &EpochLabel,
-    by: &DeviceKeys,
-    wrap: &([u8; ENC_LEN], [u8; WRAP_LEN]),
-) -> Result<KeyId, WrapError> {
-    unwrap(label, &id(by), by.kem(), &wrap.0, &wrap.1).map(|key| key.id())
+fn opened(label: &EpochLabel, by: &DeviceKeys, wrap: &Wrap) -> Result<KeyId, WrapError> {
+    unwrap(label, by.kem(), wrap).map(|key| key.id())
 }
 
 #[test]
@@ -51,7 +47,7 @@ fn a_wrap_for_another_device_is_refused() {
     let wrap = wrapped(&key, &label, &alice);
     assert_eq!(opened(&label, &bob, &wrap), Err(WrapError::Open));
     // Not even with the right secret under another name.
-    assert_eq!(unwrap(&label, &id(&bob), alice.kem(), &wrap.0, &wrap.1).err(), Some(WrapError::Open));
+    assert_eq!(opened(&label, &alice, &Wrap { device: id(&bob), ..wrap }), Err(WrapError::Open));
 }
 
 #[test]
@@ -81,33 +77,44 @@ fn another_key_than_the_committed_one_is_caught() {
 fn every_bit_flip_of_a_wrap_is_refused() {
     let (key, alice) = (key(1), device(1));
     let label = label(&key);
-    let (enc, sealed) = wrapped(&key, &label, &alice);
-    for bit in 0..(ENC_LEN + WRAP_LEN) * 8 {
-        let mut flipped = [&enc[..], &sealed].concat();
-        flipped[bit / 8] ^= 1 << (bit % 8);
-        let flipped = (*flipped.first_chunk().expect("enc"), *flipped.last_chunk().expect("ct"));
-        assert_eq!(opened(&label, &alice, &flipped), Err(WrapError::Open), "bit {bit}");
+    let good = wrapped(&key, &label, &alice);
+    for bit in 0..good.enc.len() * 8 {
+        let mut flipped = good.clone();
+        flipped.enc[bit / 8] ^= 1 << (bit % 8);
+        assert_eq!(opened(&label, &alice, &flipped), Err(WrapError::Open), "enc bit {bit}");
+    }
+    for bit in 0..good.ct.len() * 8 {
+        let mut flipped = good.clone();
+        flipped.ct[bit / 8] ^= 1 << (bit % 8);
+        assert_eq!(opened(&label, &alice, &flipped), Err(WrapError::Open), "ct bit {bit}");
     }
 }
 
+/// All public keys that Wycheproof marks as giving a shared secret of zeros.
 #[test]
 fn a_recipient_key_of_small_order_is_refused() {
+    let file = include_str!("../../../../tests/vectors/wycheproof/x25519_test.json");
+    let vectors: serde_json::Value = serde_json::from_str(file).expect("JSON");
+    let groups = vectors["testGroups"].as_array().expect("groups");
+    let tests = groups.iter().flat_map(|group| group["tests"].as_array().expect("tests"));
+    let small = tests.filter(|test| test["flags"].to_string().contains("ZeroSharedSecret"));
     let key = key(1);
-    for small in [[0; 32], {
-        let mut one = [0; 32];
-        one[0] = 1;
-        one
-    }] {
-        let wrap = wrap(&key, &label(&key), &DeviceId([1; 32]), &small, &SeededRandom::new(7));
-        assert_eq!(wrap, Err(WrapError::Recipient));
+    let mut refused = 0;
+    for test in small {
+        let public = HEXLOWER.decode(test["public"].as_str().expect("text").as_bytes()).expect("hexadecimal");
+        let public = public.try_into().expect("32 bytes");
+        let wrap = wrap(&key, &label(&key), &DeviceId([1; 32]), &public, &SeededRandom::new(7));
+        assert_eq!(wrap, Err(WrapError::Recipient), "{test}");
+        refused += 1;
     }
+    assert_eq!(refused, 31);
 }
 
 #[test]
 fn a_previous_key_opens_under_its_place_and_commitment_only() {
     let (now, before, other) = (key(1), key(2), key(3));
     let label = label(&now);
-    let sealed = seal_previous(&now, &label, &before, &SeededRandom::new(7));
+    let sealed = seal_previous(&now, &label, &before.id(), &before, &SeededRandom::new(7));
     let open = |label: &EpochLabel, commit: &[u8; 32]| {
         open_previous(&now, label, commit, &sealed).map(|key| key.id())
     };
@@ -120,8 +127,7 @@ fn a_previous_key_opens_under_its_place_and_commitment_only() {
 fn a_wrong_previous_key_is_caught_by_its_commitment() {
     let (now, before, other) = (key(1), key(2), key(3));
     let label = label(&now);
-    let context = label.context(&TAG_PREVIOUS);
-    let sealed = seal_key(&now, &[&context, &before.id().0], other.secret(), &SeededRandom::new(7));
+    let sealed = seal_previous(&now, &label, &before.id(), &other, &SeededRandom::new(7));
     assert_eq!(open_previous(&now, &label, &before.commit(), &sealed).err(), Some(WrapError::Commitment));
 }
 
