@@ -11,10 +11,13 @@ pub mod entry;
 pub mod env;
 pub mod frames;
 pub mod ids;
+pub mod log;
 pub mod pages;
 pub mod segments;
 pub mod session;
 pub mod state;
 pub mod storage;
+#[cfg(any(test, feature = "test-util"))]
+pub mod testing;
 pub mod trie;
 mod wire;

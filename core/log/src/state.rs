@@ -30,6 +30,9 @@ impl StateError {
     }
 }
 
+/// What a visitor of rows does with a key and its value; breaking ends the visit.
+pub type Visit<'v> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'v;
+
 /// Rows of a table, in byte order of their keys.
 pub trait StateRead {
     /// The value of a key. A table that was never written to is empty.
@@ -51,7 +54,7 @@ pub trait StateRead {
         from: &[u8],
         to: Option<&[u8]>,
         reverse: bool,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), StateError>;
 
     /// Visits the rows whose key starts with `prefix`, in order, until the visitor breaks.
@@ -59,12 +62,7 @@ pub trait StateRead {
     /// # Errors
     ///
     /// If the state file cannot be read.
-    fn prefix(
-        &self,
-        table: &'static str,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StateError> {
+    fn prefix(&self, table: &'static str, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StateError> {
         self.range(table, prefix, prefix_end(prefix).as_deref(), false, visit)
     }
 }
@@ -189,7 +187,7 @@ impl StateRead for StateBatch<'_> {
         from: &[u8],
         to: Option<&[u8]>,
         reverse: bool,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), StateError> {
         self.with_table(table, |table| walk(table, from, to, reverse, visit))
     }
@@ -237,7 +235,7 @@ impl StateRead for StateView {
         from: &[u8],
         to: Option<&[u8]>,
         reverse: bool,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+        visit: &mut Visit<'_>,
     ) -> Result<(), StateError> {
         self.with_table(table, |table| walk(table, from, to, reverse, visit))
     }
@@ -256,7 +254,7 @@ fn walk(
     from: &[u8],
     to: Option<&[u8]>,
     reverse: bool,
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    visit: &mut Visit<'_>,
 ) -> Result<(), StateError> {
     if to.is_some_and(|to| to <= from) {
         return Ok(());

@@ -1,0 +1,297 @@
+//! Decides which entries may join the log: the same answer on every replica.
+//!
+//! Checks go cheapest first: workspace, directory entry acted under, author known, position in the
+//! chain, rights, and only then a signature, one for each run of entries that link to each other.
+//! So an outsider can never make a replica verify a signature. A [`Stage`] collects what passed,
+//! as an overlay on the index; it becomes real only after the segments hold it durably.
+
+use std::collections::HashMap;
+
+use super::index::{self, Chain, ChainKey, ChainTip};
+use super::writer::StagedGroup;
+use super::{LogError, Shared};
+use crate::crypto::PublicKey;
+use crate::directory::{BodyError, Directory, DirectoryError, Refusal, position};
+use crate::entry::{Entry, Header, Kind};
+use crate::ids::{EntryId, WorkspaceId};
+use crate::session::{Fault, Missing, Receipt, Refused};
+use crate::state::StateView;
+
+/// Branches that a chain may have; a device that forks more often is held at the ones it has.
+pub const CHAIN_TIPS_MAX: usize = 16;
+
+/// Why an entry was refused.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Rejection {
+    #[error("entry belongs to another workspace")]
+    Workspace,
+    #[error("entry has an unknown author")]
+    Author,
+    #[error("entry does not continue its author's chain")]
+    Chain,
+    #[error("the author's chain has too many branches")]
+    Branches,
+    #[error("{0}")]
+    Rights(Refusal),
+    #[error("{0}")]
+    Directory(DirectoryError),
+    #[error("no good signature vouches for the entry")]
+    Signature,
+    #[error("entry rests on a refused entry")]
+    RestsOnRefused(Fault),
+}
+
+impl Rejection {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Workspace | Self::Chain | Self::Signature => Fault::Invalid,
+            Self::Author | Self::Branches | Self::Rights(_) => Fault::NotAllowed,
+            Self::Directory(DirectoryError::Body(BodyError::Unsupported)) => Fault::UpgradeNeeded,
+            Self::Directory(_) => Fault::Invalid,
+            Self::RestsOnRefused(fault) => *fault,
+        }
+    }
+}
+
+/// What a chain says of the entry before the one that is checked: its number, and its position in
+/// the directory.
+struct Link {
+    seq: u64,
+    position: EntryId,
+}
+
+/// What an entry that passed is added with: the key that must vouch for it, and the position of
+/// the author's entry before it.
+type Passed = (PublicKey, Option<EntryId>);
+
+/// Entries on their way into the log, and the directory and chains as they will be then.
+pub(super) struct Stage<'s> {
+    shared: &'s Shared,
+    view: StateView,
+    committed: &'s HashMap<ChainKey, Chain>,
+    next_number: u32,
+    first_arrival: u64,
+    pub(super) directory: Directory,
+    pub(super) chains: HashMap<ChainKey, Chain>,
+    pub(super) entries: Vec<Entry>,
+    staged: HashMap<EntryId, usize>,
+}
+
+impl<'s> Stage<'s> {
+    pub(super) fn new(
+        shared: &'s Shared,
+        committed: &'s HashMap<ChainKey, Chain>,
+        directory: Directory,
+        first_arrival: u64,
+    ) -> Result<Self, LogError> {
+        Ok(Self {
+            shared,
+            view: shared.state.view()?,
+            committed,
+            next_number: u32::try_from(committed.len()).expect("chains are bounded far below this"),
+            first_arrival,
+            directory,
+            chains: HashMap::new(),
+            entries: Vec::new(),
+            staged: HashMap::new(),
+        })
+    }
+
+    /// What passed.
+    pub(super) fn finish(self) -> StagedGroup {
+        StagedGroup { entries: self.entries, chains: self.chains, directory: self.directory }
+    }
+
+    /// The workspace of the log.
+    pub(super) fn workspace(&self) -> WorkspaceId {
+        self.shared.workspace
+    }
+
+    /// The arrival number of an entry that is held already, or staged.
+    fn arrival(&self, id: &EntryId) -> Result<Option<u64>, LogError> {
+        match self.staged.get(id) {
+            Some(position) => Ok(Some(self.first_arrival + *position as u64)),
+            None => Ok(index::arrival_of(&self.view, id)?),
+        }
+    }
+
+    /// The chain of an author in a stream as it will be.
+    pub(super) fn chain(&self, key: &ChainKey) -> Option<&Chain> {
+        self.chains.get(key).or_else(|| self.committed.get(key))
+    }
+
+    /// Takes what another replica sent. The entries of one chain must be in order, and a
+    /// signature in this delivery must vouch for each.
+    pub(super) fn receive(&mut self, entries: Vec<Entry>) -> Result<Receipt, LogError> {
+        let mut receipt = Receipt::default();
+        let mut proofs = Proofs::new(&entries);
+        let mut faults: HashMap<EntryId, Fault> = HashMap::new();
+        for (number, entry) in entries.iter().enumerate() {
+            if let Some(arrival) = self.arrival(&entry.id())? {
+                receipt.known.push(arrival);
+                continue;
+            }
+            let header = entry.header();
+            let checked = match faults.get(&header.prev).or_else(|| faults.get(&header.auth)) {
+                Some(fault) => Err(Stop::Refused(Rejection::RestsOnRefused(*fault))),
+                None => self.check(header)?,
+            };
+            let outcome = checked.and_then(|(key, previous)| {
+                if !proofs.good(number, &entries, &key) {
+                    return Err(Stop::Refused(Rejection::Signature));
+                }
+                self.add(entry.clone(), previous).map_err(|rejection| match rejection {
+                    Rejection::Directory(DirectoryError::Missing(id)) => Stop::Missing(id),
+                    other => Stop::Refused(other),
+                })
+            });
+            match outcome {
+                Ok(()) => {}
+                Err(Stop::Missing(needs)) => receipt.missing.push(Missing { entry: entry.id(), needs }),
+                Err(Stop::Refused(rejection)) => {
+                    let fault = rejection.fault();
+                    faults.insert(entry.id(), fault);
+                    receipt.refused.push(Refused { entry: entry.id(), fault, reason: rejection.to_string() });
+                }
+            }
+        }
+        Ok(receipt)
+    }
+
+    /// All checks but the signature and those of the directory itself.
+    fn check(&self, header: &Header) -> Result<Result<Passed, Stop>, LogError> {
+        let refused = |rejection| Ok(Err(Stop::Refused(rejection)));
+        if header.is_genesis() {
+            let ours = header.id().0 == self.shared.workspace.0;
+            let key = PublicKey::new(header.author.as_bytes()).filter(|_| ours);
+            return Ok(key.map(|key| (key, None)).ok_or(Stop::Refused(Rejection::Workspace)));
+        }
+        if header.workspace != self.shared.workspace {
+            return refused(Rejection::Workspace);
+        }
+        if !self.directory.contains(&header.auth) {
+            return Ok(Err(Stop::Missing(header.auth)));
+        }
+        let Some(key) = self.directory.public_key(&header.author) else {
+            return refused(Rejection::Author);
+        };
+        let previous = match self.link(header)? {
+            Ok(previous) => previous,
+            Err(stop) => return Ok(Err(stop)),
+        };
+        if header.kind != Kind::Directory
+            && let Err(refusal) = self.directory.check_data(header, previous)
+        {
+            return refused(Rejection::Rights(refusal));
+        }
+        Ok(Ok((key, previous)))
+    }
+
+    /// The position of the entry before, if there is one; or why the chain does not fit.
+    fn link(&self, header: &Header) -> Result<Result<Option<EntryId>, Stop>, LogError> {
+        let chain = self.chain(&(header.stream, header.author));
+        let tips = chain.map_or(&[][..], |chain| &chain.tips);
+        let link = match tips.iter().find(|tip| tip.id == header.prev) {
+            Some(tip) => Some(Link { seq: tip.seq, position: tip.position }),
+            None if tips.len() >= CHAIN_TIPS_MAX => return Ok(Err(Stop::Refused(Rejection::Branches))),
+            None if header.seq == 1 => return Ok(Ok(None)),
+            None => self.held_link(header)?,
+        };
+        Ok(match link {
+            None => Err(Stop::Missing(header.prev)),
+            Some(link) if link.seq.checked_add(1) == Some(header.seq) => Ok(Some(link.position)),
+            Some(_) => Err(Stop::Refused(Rejection::Chain)),
+        })
+    }
+
+    /// The entry before, where it is not the tip: the chain forks here.
+    fn held_link(&self, header: &Header) -> Result<Option<Link>, LogError> {
+        let held = match self.staged.get(&header.prev) {
+            Some(staged) => Some(self.entries[*staged].header().clone()),
+            None => self.shared.read(&self.view, &header.prev)?.map(|entry| entry.header().clone()),
+        };
+        Ok(held.map(|before| {
+            let same = before.author == header.author && before.stream == header.stream;
+            Link { seq: if same { before.seq } else { u64::MAX }, position: position(&before, header.prev) }
+        }))
+    }
+
+    /// Adds an entry that passed, the directory's own checks included.
+    pub(super) fn add(&mut self, entry: Entry, previous: Option<EntryId>) -> Result<(), Rejection> {
+        let header = entry.header();
+        if header.kind == Kind::Directory {
+            self.directory.insert(&entry, previous).map_err(Rejection::Directory)?;
+        }
+        let key = (header.stream, header.author);
+        let chain = self.chains.entry(key).or_insert_with(|| {
+            self.committed.get(&key).cloned().unwrap_or_else(|| {
+                self.next_number += 1;
+                Chain { number: self.next_number - 1, tips: Vec::new() }
+            })
+        });
+        let tip = ChainTip { seq: header.seq, id: entry.id(), position: position(header, entry.id()) };
+        match chain.tips.iter_mut().find(|tip| tip.id == header.prev) {
+            Some(last) => *last = tip,
+            None => chain.tips.push(tip),
+        }
+        self.staged.insert(entry.id(), self.entries.len());
+        self.entries.push(entry);
+        Ok(())
+    }
+}
+
+/// Why an entry does not join now.
+enum Stop {
+    Missing(EntryId),
+    Refused(Rejection),
+}
+
+/// Which signed entry vouches for which, and which signatures were found good.
+///
+/// `prev` is a hash of the whole entry before, so a good signature vouches for all entries that
+/// lead to it: the last one of a run is enough for the whole run.
+struct Proofs {
+    /// For each entry, the next signed one of its run, itself included.
+    signed: Vec<Option<usize>>,
+    /// For each entry, the next signed one of its run, itself not included.
+    later: Vec<Option<usize>>,
+    /// For each entry, the last signed one of its run.
+    last: Vec<Option<usize>>,
+    verified: HashMap<usize, bool>,
+}
+
+impl Proofs {
+    fn new(entries: &[Entry]) -> Self {
+        let mut next: HashMap<EntryId, usize> = HashMap::new();
+        let none = vec![None; entries.len()];
+        let (mut signed, mut later, mut last) = (none.clone(), none.clone(), none);
+        for (position, entry) in entries.iter().enumerate().rev() {
+            later[position] = next.remove(&entry.id());
+            let own = (!entry.header().covered).then_some(position);
+            signed[position] = own.or(later[position]);
+            last[position] = later[position].and_then(|later| last[later]).or(own);
+            if let Some(end) = signed[position] {
+                next.insert(entry.header().prev, end);
+            }
+        }
+        Self { signed, later, last, verified: HashMap::new() }
+    }
+
+    fn good(&mut self, position: usize, entries: &[Entry], key: &PublicKey) -> bool {
+        if self.last[position].is_some_and(|last| self.verify(last, entries, key)) {
+            return true;
+        }
+        let mut end = self.signed[position];
+        while let Some(candidate) = end {
+            if self.verify(candidate, entries, key) {
+                return true;
+            }
+            end = self.later[candidate];
+        }
+        false
+    }
+
+    fn verify(&mut self, position: usize, entries: &[Entry], key: &PublicKey) -> bool {
+        *self.verified.entry(position).or_insert_with(|| entries[position].header().verify(key))
+    }
+}

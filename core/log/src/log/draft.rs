@@ -1,0 +1,111 @@
+//! Own entries before they are sealed: what to write, without a place in a chain yet.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::crypto::Signer;
+use crate::directory::{Body, Op};
+use crate::entry::{CONTEXT_LEN, Entry, Header, Kind, payload_hash};
+use crate::ids::{EntryId, KeyId, StreamId, WorkspaceId};
+use crate::log::LogError;
+
+/// Makes the payload, bound to the header bytes it is given. Called once, by the writer, in the
+/// order of the entries.
+pub type Seal = Box<dyn FnOnce(&[u8; CONTEXT_LEN]) -> Vec<u8> + Send>;
+
+/// One entry to write.
+pub struct Draft {
+    pub(super) author: Arc<dyn Signer>,
+    pub(super) body: DraftBody,
+}
+
+pub(super) enum DraftBody {
+    Data { stream: StreamId, key_id: KeyId, payload_len: usize, seal: Seal },
+    Directory(Vec<Op>),
+}
+
+impl Draft {
+    /// An encrypted entry. `seal` must return exactly `payload_len` bytes.
+    #[must_use]
+    pub fn data(
+        author: Arc<dyn Signer>,
+        stream: StreamId,
+        key_id: KeyId,
+        payload_len: usize,
+        seal: Seal,
+    ) -> Self {
+        Self { author, body: DraftBody::Data { stream, key_id, payload_len, seal } }
+    }
+
+    /// A directory entry on top of all heads. It must be the only draft of its commit.
+    #[must_use]
+    pub fn directory(author: Arc<dyn Signer>, ops: Vec<Op>) -> Self {
+        Self { author, body: DraftBody::Directory(ops) }
+    }
+
+    pub(super) fn stream(&self) -> StreamId {
+        match &self.body {
+            DraftBody::Data { stream, .. } => *stream,
+            DraftBody::Directory(_) => StreamId::DIRECTORY,
+        }
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        match &self.body {
+            DraftBody::Data { .. } => Kind::Data,
+            DraftBody::Directory(_) => Kind::Directory,
+        }
+    }
+
+    pub(super) fn payload_len(&self) -> usize {
+        match &self.body {
+            DraftBody::Data { payload_len, .. } => *payload_len,
+            DraftBody::Directory(ops) => {
+                let body = Body { parents: Vec::new(), ops: ops.clone() };
+                body.encode().map_or(usize::MAX, |bytes| bytes.len())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Draft {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Draft({:?} in {})", self.kind(), self.stream())
+    }
+}
+
+/// An own entry that is durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// Its id.
+    pub id: EntryId,
+    /// Its number in this replica's order of arrival.
+    pub arrival: u64,
+}
+
+/// Makes the entry that starts a workspace; its id is the workspace's.
+///
+/// # Errors
+///
+/// If the operations cannot be encoded.
+pub fn genesis(root: &dyn Signer, ops: Vec<Op>) -> Result<Entry, LogError> {
+    let encoded = Body { parents: Vec::new(), ops }.encode();
+    let payload = encoded.map_err(|error| LogError::Engine(error.to_string()))?;
+    let mut header = Header {
+        kind: Kind::Directory,
+        prunable: false,
+        covered: false,
+        payload_len: u32::try_from(payload.len()).map_err(|_| LogError::TooLarge(payload.len()))?,
+        seq: 1,
+        workspace: WorkspaceId::ZERO,
+        author: root.device(),
+        prev: EntryId::ZERO,
+        auth: EntryId::ZERO,
+        stream: StreamId::DIRECTORY,
+        key_id: KeyId::ZERO,
+        payload_hash: payload_hash(&payload),
+        signature: [0; 64],
+    };
+    header.sign(root);
+    Entry::new(header, payload).map_err(|error| LogError::Engine(error.to_string()))
+}

@@ -1,0 +1,203 @@
+//! Making and opening a log: catch-up after a kill, and the rebuild of a lost state.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Condvar, Mutex, RwLock};
+
+use hkdf::Hkdf;
+use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use super::index::{self, Chain, ChainKey};
+use super::writer::Writer;
+use super::{Inner, Log, LogError, LogOptions, Queue, Shared};
+use crate::directory::{Directory, position};
+use crate::entry::Entry;
+use crate::env::random_array;
+use crate::ids::{DeviceId, StreamId, WorkspaceId};
+use crate::pages::{EncryptedPages, PlainPages};
+use crate::segments::{Place, Segments};
+use crate::state::State;
+use crate::storage::{read_file, replace_file};
+use crate::trie::Frontier;
+
+/// The state file.
+const STATE: &str = "state.redb";
+/// What its key is derived with; new with each state file, so that no key seals two of them.
+const SALT: &str = "state.salt";
+const SALT_LEN: usize = 32;
+/// Version of the log's own tables; another one means that the state is built anew.
+const TABLES_VERSION: u32 = 1;
+/// Entries applied in one state transaction while catching up, before the run that crosses it.
+const CATCH_UP_ENTRIES: usize = 2_000;
+
+/// What the state says of the segments.
+pub(super) struct Loaded {
+    pub(super) chains: HashMap<ChainKey, Chain>,
+    pub(super) directory: Directory,
+    pub(super) arrivals: u64,
+    applied: Option<Place>,
+}
+
+impl Log {
+    /// Makes an empty log in a folder that has none. The first entry it takes is the genesis entry
+    /// of the workspace.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::AlreadyOpen`] if somebody holds the folder, [`LogError::Segments`] if there is a
+    /// log already, or if the storage fails.
+    pub fn create(options: LogOptions, workspace: WorkspaceId) -> Result<Self, LogError> {
+        let guard = options.storage.lock()?;
+        let epoch = random_array(&*options.random);
+        let segments = Segments::create(Arc::clone(&options.storage), workspace, epoch)?;
+        let state = new_state(&options)?;
+        Self::assemble(options, segments, state, guard)
+    }
+
+    /// Opens the log of a folder and brings its state up to its segments.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::AlreadyOpen`] if somebody holds the folder; [`LogError::Segments`] if there is
+    /// no log or a newer one; or if the storage fails.
+    pub fn open(options: LogOptions) -> Result<Self, LogError> {
+        let guard = options.storage.lock()?;
+        let segments = Segments::open(Arc::clone(&options.storage))?;
+        let state = match old_state(&options).and_then(|state| load(&segments, &state).map(|_| state)) {
+            Ok(state) => state,
+            Err(error) => {
+                tracing::warn!(%error, "building the state anew from the log");
+                new_state(&options)?
+            }
+        };
+        Self::assemble(options, segments, state, guard)
+    }
+
+    fn assemble(
+        options: LogOptions,
+        segments: Segments,
+        state: State,
+        guard: Box<dyn Send + Sync>,
+    ) -> Result<Self, LogError> {
+        let loaded = load(&segments, &state)?;
+        let mut frontier = Frontier::new();
+        for ((stream, device), chain) in &loaded.chains {
+            frontier.set(*stream, *device, chain.frontier_tips());
+        }
+        let shared = Arc::new(Shared {
+            workspace: segments.workspace(),
+            segments,
+            state,
+            clock: options.clock,
+            frontier: RwLock::new(frontier),
+            directory: RwLock::new(loaded.directory.clone()),
+            arrivals: AtomicU64::new(loaded.arrivals),
+            subscribers: Mutex::default(),
+        });
+        let applied = loaded.applied;
+        let mut writer = Writer::new(Arc::clone(&shared), options.apply, loaded);
+        writer.announce_directory()?;
+        catch_up(&shared.segments, &mut writer, applied)?;
+        let inner = Inner {
+            shared,
+            queue: Mutex::new(Queue::default()),
+            wake: Condvar::new(),
+            writer: Mutex::new(writer),
+            threaded: options.threaded,
+        };
+        Self::start(Arc::new(inner), guard)
+    }
+}
+
+/// Applies what the segments hold past the last applied entry. Everything passes all checks again:
+/// who can write to the folder cannot smuggle an entry in.
+fn catch_up(segments: &Segments, writer: &mut Writer, applied: Option<Place>) -> Result<(), LogError> {
+    let mut found: Vec<(Place, Entry)> = Vec::new();
+    let mut unsigned: HashSet<(StreamId, DeviceId)> = HashSet::new();
+    let report = segments.recover(applied, &mut |place, entry: Entry| {
+        let header = entry.header();
+        let chain = (header.stream, header.author);
+        if header.covered {
+            unsigned.insert(chain)
+        } else {
+            unsigned.remove(&chain)
+        };
+        found.push((place, entry));
+        if found.len() >= CATCH_UP_ENTRIES && unsigned.is_empty() {
+            writer.catch_up(std::mem::take(&mut found))?;
+        }
+        Ok::<_, LogError>(())
+    })?;
+    let more = found.len();
+    writer.catch_up(found)?;
+    tracing::debug!(?report, more, "log opened");
+    Ok(())
+}
+
+/// Reads chains and directory as the state has them, and checks that the state fits the segments.
+fn load(segments: &Segments, state: &State) -> Result<Loaded, LogError> {
+    let view = state.view()?;
+    let misfit = || LogError::Engine("the state does not fit the log".into());
+    let applied = index::applied(&view)?;
+    if let Some((arrival, place)) = applied {
+        let (id, indexed) = index::entry_at(&view, arrival)?.ok_or_else(misfit)?;
+        if indexed != place || segments.read(place)?.id() != id {
+            return Err(misfit());
+        }
+    }
+    let mut directory = Directory::new(segments.workspace());
+    for arrival in index::directory_arrivals(&view)? {
+        let (_, place) = index::entry_at(&view, arrival)?.ok_or_else(misfit)?;
+        let entry = segments.read(place)?;
+        let before = match index::arrival_of(&view, &entry.header().prev)? {
+            None => None,
+            Some(arrival) => {
+                let (id, place) = index::entry_at(&view, arrival)?.ok_or_else(misfit)?;
+                Some(position(segments.read(place)?.header(), id))
+            }
+        };
+        directory.insert(&entry, before).map_err(|_| misfit())?;
+    }
+    Ok(Loaded {
+        chains: index::chains(&view)?.into_iter().collect(),
+        directory,
+        arrivals: applied.map_or(0, |(arrival, _)| arrival),
+        applied: applied.map(|(_, place)| place),
+    })
+}
+
+/// Opens the state file, if there is one of this version.
+fn old_state(options: &LogOptions) -> Result<State, LogError> {
+    let missing = || LogError::Engine("there is no state file of this version".into());
+    let salt = read_file(&*options.storage, SALT, SALT_LEN)?.ok_or_else(missing)?;
+    let state = open_state(options, &salt)?;
+    let version = index::version(&state.view()?)?;
+    if version == Some((TABLES_VERSION, options.rows_version)) { Ok(state) } else { Err(missing()) }
+}
+
+/// Makes an empty state file under a new key, in place of whatever is there.
+fn new_state(options: &LogOptions) -> Result<State, LogError> {
+    if let Err(error) = options.storage.remove(STATE)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        return Err(error.into());
+    }
+    let salt: [u8; SALT_LEN] = random_array(&*options.random);
+    replace_file(&*options.storage, SALT, &salt)?;
+    let state = open_state(options, &salt)?;
+    state.update(false, |batch| index::put_version(batch, TABLES_VERSION, options.rows_version))?;
+    Ok(state)
+}
+
+fn open_state(options: &LogOptions, salt: &[u8]) -> Result<State, LogError> {
+    let file = options.storage.open(STATE, true)?;
+    let Some(master) = &options.state_key else {
+        return Ok(State::open(PlainPages::new(file))?);
+    };
+    let mut key = Zeroizing::new([0; 32]);
+    Hkdf::<Sha256>::new(Some(salt), &master[..])
+        .expand(b"TIDE1 state file", &mut key[..])
+        .expect("32 bytes are a valid length");
+    Ok(State::open(EncryptedPages::new(file, &key, Arc::clone(&options.random)))?)
+}

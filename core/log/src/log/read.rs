@@ -1,0 +1,267 @@
+//! Reading a log: single entries, orders of arrival, branches of chains; and the view of it that
+//! a sync session has.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use super::writer::Request;
+use super::{Log, LogError, Shared, index};
+use crate::directory::Directory;
+use crate::entry::Entry;
+use crate::ids::{DeviceId, EntryId, StreamId, WorkspaceId};
+use crate::segments::{Place, SegmentError};
+use crate::session::{Cursor, Receipt, Replica, ReplicaError};
+use crate::state::{StateBatch, StateRead, StateView};
+use crate::trie::{Filter, Frontier};
+
+impl Shared {
+    /// The entry with an id, if it is held.
+    pub(super) fn read(&self, state: &impl StateRead, id: &EntryId) -> Result<Option<Entry>, LogError> {
+        match index::arrival_of(state, id)? {
+            Some(arrival) => self.read_at(state, arrival),
+            None => Ok(None),
+        }
+    }
+
+    fn read_at(&self, state: &impl StateRead, arrival: u64) -> Result<Option<Entry>, LogError> {
+        let Some((id, place)) = index::entry_at(state, arrival)? else { return Ok(None) };
+        self.read_place(id, place).map(Some)
+    }
+
+    /// Every read checks the hash of the whole entry.
+    pub(super) fn read_place(&self, id: EntryId, place: Place) -> Result<Entry, LogError> {
+        let entry = self.segments.read(place)?;
+        if entry.id() == id { Ok(entry) } else { Err(SegmentError::Corrupt(place).into()) }
+    }
+}
+
+impl Log {
+    /// The workspace.
+    #[must_use]
+    pub fn workspace(&self) -> WorkspaceId {
+        self.inner.shared.workspace
+    }
+
+    /// The epoch of the arrival numbers: random, made with the log.
+    #[must_use]
+    pub fn epoch(&self) -> [u8; 16] {
+        self.inner.shared.segments.epoch()
+    }
+
+    /// The arrival number of the newest entry, which is also the number of entries; 0 if none.
+    #[must_use]
+    pub fn arrivals(&self) -> u64 {
+        self.inner.shared.arrivals.load(Ordering::SeqCst)
+    }
+
+    /// The directory as of now.
+    #[must_use]
+    pub fn directory(&self) -> Directory {
+        self.inner.shared.directory.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The frontier as of now, and the arrival number of the newest entry in it.
+    #[must_use]
+    pub fn frontier(&self) -> (Frontier, u64) {
+        let frontier = self.inner.shared.frontier.read().unwrap_or_else(PoisonError::into_inner);
+        (frontier.clone(), self.arrivals())
+    }
+
+    /// A snapshot of the state, with the caller's own tables.
+    ///
+    /// # Errors
+    ///
+    /// If the state file cannot be read.
+    pub fn view(&self) -> Result<StateView, LogError> {
+        Ok(self.inner.shared.state.view()?)
+    }
+
+    /// The entry with an id, if it is held.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails or the entry is damaged.
+    pub fn entry(&self, id: &EntryId) -> Result<Option<Entry>, LogError> {
+        self.inner.shared.read(&self.view()?, id)
+    }
+
+    /// The entry with an arrival number, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails or the entry is damaged.
+    pub fn entry_at(&self, arrival: u64) -> Result<Option<Entry>, LogError> {
+        self.inner.shared.read_at(&self.view()?, arrival)
+    }
+
+    /// The ids of all entries that arrived after `arrival`, in order.
+    ///
+    /// # Errors
+    ///
+    /// If the state file cannot be read.
+    pub fn ids_after(&self, arrival: u64) -> Result<Vec<(u64, EntryId)>, LogError> {
+        let mut ids = Vec::new();
+        index::entries_after(&self.view()?, arrival, &mut |arrival, id, _| {
+            ids.push((arrival, id));
+            ControlFlow::Continue(())
+        })?;
+        Ok(ids)
+    }
+
+    /// Bytes that the log takes on disk, the state file not included.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    pub fn disk_bytes(&self) -> Result<u64, LogError> {
+        Ok(self.inner.shared.segments.disk_bytes()?)
+    }
+
+    /// The arrival numbers on the branch that ends in `tip`, from the entry after `after_seq` on.
+    fn branch_arrivals(
+        &self,
+        view: &StateView,
+        chain: (StreamId, DeviceId),
+        tip: &EntryId,
+        after_seq: u64,
+    ) -> Result<Vec<u64>, LogError> {
+        let Some(number) = index::chain_number(view, &chain)? else { return Ok(Vec::new()) };
+        let Some(last) = self.inner.shared.read(view, tip)? else { return Ok(Vec::new()) };
+        let (from, to) = (after_seq.saturating_add(1), last.header().seq);
+        let mut rows: Vec<(u64, u64)> = Vec::new();
+        index::chain_order(view, number, from, to, &mut |seq, arrival| {
+            rows.push((seq, arrival));
+            ControlFlow::Continue(())
+        })?;
+        if rows.windows(2).all(|pair| pair[0].0 != pair[1].0) {
+            return Ok(rows.into_iter().map(|(_, arrival)| arrival).collect());
+        }
+        // The chain forked somewhere in the range: follow the links back from the tip.
+        let mut branch = Vec::new();
+        let mut wanted = last;
+        loop {
+            branch.extend(index::arrival_of(view, &wanted.id())?);
+            if wanted.header().seq <= from {
+                break;
+            }
+            let Some(before) = self.inner.shared.read(view, &wanted.header().prev)? else { break };
+            wanted = before;
+        }
+        branch.reverse();
+        Ok(branch)
+    }
+
+    /// Reads entries until `max_bytes` are reached and every run of covered entries has its end.
+    fn read_until(
+        &self,
+        view: &StateView,
+        arrivals: impl IntoIterator<Item = u64>,
+        filter: &Filter,
+        max_bytes: usize,
+    ) -> Result<Vec<(u64, Entry)>, LogError> {
+        let mut entries = Vec::new();
+        let mut bytes = 0;
+        let mut unsigned = HashSet::new();
+        for arrival in arrivals {
+            let Some(entry) = self.inner.shared.read_at(view, arrival)? else { break };
+            let header = entry.header();
+            if !filter.contains(&header.stream) {
+                continue;
+            }
+            if bytes + entry.len() > max_bytes && !entries.is_empty() && unsigned.is_empty() {
+                break;
+            }
+            bytes += entry.len();
+            let chain = (header.stream, header.author);
+            if header.covered {
+                unsigned.insert(chain)
+            } else {
+                unsigned.remove(&chain)
+            };
+            entries.push((arrival, entry));
+        }
+        Ok(entries)
+    }
+}
+
+impl Replica for Log {
+    fn workspace(&self) -> WorkspaceId {
+        self.workspace()
+    }
+
+    fn epoch(&self) -> [u8; 16] {
+        self.epoch()
+    }
+
+    fn arrivals(&self) -> u64 {
+        self.arrivals()
+    }
+
+    fn is_member(&self, device: &DeviceId) -> bool {
+        self.directory().is_member(device)
+    }
+
+    fn frontier(&self) -> (Frontier, u64) {
+        self.frontier()
+    }
+
+    fn entries_after(
+        &self,
+        arrival: u64,
+        filter: &Filter,
+        max_bytes: usize,
+    ) -> Result<Vec<(u64, Entry)>, ReplicaError> {
+        Ok(self.read_until(&self.view()?, arrival + 1..=self.arrivals(), filter, max_bytes)?)
+    }
+
+    fn branch(
+        &self,
+        stream: StreamId,
+        device: DeviceId,
+        tip: &EntryId,
+        after_seq: u64,
+        max_bytes: usize,
+    ) -> Result<Vec<Entry>, ReplicaError> {
+        let view = self.view()?;
+        let arrivals = self.branch_arrivals(&view, (stream, device), tip, after_seq)?;
+        let entries = self.read_until(&view, arrivals, &Filter::All, max_bytes)?;
+        Ok(entries.into_iter().map(|(_, entry)| entry).collect())
+    }
+
+    fn id_on_branch(
+        &self,
+        stream: StreamId,
+        device: DeviceId,
+        tip: &EntryId,
+        seq: u64,
+    ) -> Result<Option<EntryId>, ReplicaError> {
+        let view = self.view()?;
+        let Some(before) = seq.checked_sub(1) else { return Ok(None) };
+        let branch = self.branch_arrivals(&view, (stream, device), tip, before)?;
+        let first = branch.first().map(|arrival| index::entry_at(&view, *arrival)).transpose();
+        Ok(first.map_err(LogError::from)?.flatten().map(|(id, _)| id))
+    }
+
+    fn position(&self, id: &EntryId) -> Result<Option<u64>, ReplicaError> {
+        Ok(index::arrival_of(&self.view()?, id).map_err(LogError::from)?)
+    }
+
+    fn receive(&self, entries: Vec<Entry>) -> Result<Receipt, ReplicaError> {
+        Ok(self.receive_blocking(entries)?)
+    }
+
+    fn cursor(&self, peer: &[u8; 32]) -> Option<Cursor> {
+        let row = index::cursor(&self.view().ok()?, peer).ok()??;
+        Some(Cursor { epoch: row.0, arrival: row.1 })
+    }
+
+    fn set_cursor(&self, peer: &[u8; 32], cursor: Cursor) {
+        let peer = *peer;
+        let change =
+            move |batch: &StateBatch<'_>| Ok(index::put_cursor(batch, &peer, &cursor.epoch, cursor.arrival)?);
+        // A cursor that is lost costs a comparison of roots at the next meeting, nothing else.
+        self.submit(Request::Change(Box::new(change), Box::new(drop)));
+    }
+}

@@ -1,0 +1,96 @@
+//! Checks everything that is on disk, from the segments up.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Log, LogError, index};
+use crate::crypto::PublicKey;
+use crate::entry::Entry;
+use crate::ids::{DeviceId, EntryId, StreamId};
+use crate::segments::Place;
+
+/// Problems that a report spells out; more are only counted.
+const PROBLEMS_NAMED_MAX: usize = 100;
+
+/// What [`Log::verify`] found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// Entries read.
+    pub entries: u64,
+    /// Bytes of entries read.
+    pub bytes: u64,
+    /// Signatures checked; one vouches for all entries before it in its chain.
+    pub signatures: u64,
+    /// Number of problems.
+    pub damaged: u64,
+    /// The first problems, in words.
+    pub problems: Vec<String>,
+}
+
+impl VerifyReport {
+    fn problem(&mut self, text: String) {
+        self.damaged += 1;
+        if self.problems.len() < PROBLEMS_NAMED_MAX {
+            self.problems.push(text);
+        }
+    }
+}
+
+impl Log {
+    /// Reads every entry and checks its hash, its chain, the signature that vouches for it, and
+    /// that the index names it at its place. `progress` hears the number of entries read and the
+    /// number there should be.
+    ///
+    /// # Errors
+    ///
+    /// If the storage cannot be read at all. Damage is not an error but part of the report.
+    pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyReport, LogError> {
+        let view = self.view()?;
+        let directory = self.directory();
+        let total = self.arrivals();
+        let mut report = VerifyReport::default();
+        let mut held: HashSet<EntryId> = HashSet::new();
+        let mut unsigned: HashMap<(StreamId, DeviceId), EntryId> = HashMap::new();
+        let scan = self.inner.shared.segments.scan(&mut |place: Place, entry: Entry| {
+            let header = entry.header();
+            let id = entry.id();
+            report.entries += 1;
+            report.bytes += entry.len() as u64;
+            let indexed = index::arrival_of(&view, &id)?
+                .map(|arrival| index::entry_at(&view, arrival))
+                .transpose()?
+                .flatten();
+            if indexed.is_none_or(|(_, at)| at != place) {
+                report.problem(format!("entry {id} is not indexed at its place"));
+            }
+            if header.seq > 1 && !held.contains(&header.prev) {
+                report.problem(format!("entry {id} lacks the entry before it"));
+            }
+            let chain = (header.stream, header.author);
+            if header.covered {
+                unsigned.insert(chain, id);
+            } else {
+                unsigned.remove(&chain);
+                report.signatures += 1;
+                let key = directory.public_key(&header.author).or_else(|| PublicKey::new(&header.author.0));
+                if !key.is_some_and(|key| header.verify(&key)) {
+                    report.problem(format!("entry {id} has a bad signature"));
+                }
+            }
+            held.insert(id);
+            progress(report.entries, total);
+            Ok::<_, LogError>(())
+        })?;
+        for id in unsigned.into_values() {
+            report.problem(format!("no signature vouches for entry {id}"));
+        }
+        for damage in scan.damaged {
+            report.problem(format!("{} bytes of segment {} are damaged", damage.length, damage.segment));
+        }
+        for (_, id) in self.ids_after(0)? {
+            if !held.contains(&id) {
+                report.problem(format!("entry {id} is indexed but not in the segments"));
+            }
+        }
+        Ok(report)
+    }
+}
