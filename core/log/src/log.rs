@@ -102,6 +102,9 @@ impl fmt::Debug for LogOptions {
     }
 }
 
+/// Called after each change of a log.
+pub type Notify = Arc<dyn Fn() + Send + Sync>;
+
 /// What readers and the writer share.
 struct Shared {
     workspace: WorkspaceId,
@@ -111,7 +114,7 @@ struct Shared {
     frontier: RwLock<Frontier>,
     directory: RwLock<Directory>,
     arrivals: AtomicU64,
-    subscribers: Mutex<Vec<(u64, Arc<dyn Fn() + Send + Sync>)>>,
+    subscribers: Mutex<Vec<(u64, Notify)>>,
 }
 
 #[derive(Default)]
@@ -183,7 +186,7 @@ impl Log {
 
     /// Calls `notify` after each change, until the subscription is dropped. It must not block.
     #[must_use]
-    pub fn subscribe(&self, notify: Arc<dyn Fn() + Send + Sync>) -> Subscription {
+    pub fn subscribe(&self, notify: Notify) -> Subscription {
         let mut subscribers = lock(&self.inner.shared.subscribers);
         let number = subscribers.last().map_or(0, |(number, _)| number + 1);
         subscribers.push((number, notify));
