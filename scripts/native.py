@@ -7,6 +7,7 @@ into the packages. Released modules are built by maturin and napi, without `test
 import os
 import platform
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,9 +16,17 @@ FEATURES = ["--workspace", "--all-features", "--locked"]
 BUILD = [*FEATURES, "--lib", "--bins", "--tests", "--examples"]
 """What `cargo build` is given: the targets of `cargo test`, and the modules and programs it does not link itself."""
 
+NAPI_TYPES = "napi-types"
+"""The folder below the target folder where `#[napi]` notes the TypeScript declaration of each exported item."""
+
 
 def target_dir() -> Path:
     return Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+
+
+def host_triple() -> str:
+    version = subprocess.run(["rustc", "-vV"], check=True, capture_output=True, text=True).stdout
+    return next(line.removeprefix("host: ") for line in version.splitlines() if line.startswith("host: "))
 
 
 def venv_python() -> Path:
@@ -40,3 +49,10 @@ def place(source: Path, destination: Path) -> None:
 def place_python() -> None:
     suffix = ".pyd" if sys.platform == "win32" else ".abi3.so"
     place(built_module("_tidelog"), ROOT / "python" / "src" / "tidelog" / f"_tidelog{suffix}")
+
+
+def build_environment() -> dict[str, str]:
+    """The environment of every cargo call: one that differed would compile the Node module again."""
+    types = target_dir().resolve() / NAPI_TYPES
+    types.mkdir(parents=True, exist_ok=True)
+    return {"NAPI_TYPE_DEF_TMP_FOLDER": str(types)}

@@ -17,6 +17,10 @@ import summary
 from summary import Tally
 
 ROOT = Path(__file__).resolve().parent.parent
+PYTHON_SOURCE = ROOT / "python" / "src" / "tidelog" / "__init__.py"
+NODE_SOURCE = ROOT / "node" / "src" / "index.ts"
+NODE_MIN = 20
+NODE_WANTED = f"Node {NODE_MIN} or newer is needed"
 SUITE_SECONDS_MAX = 45 * 60
 """A suite that hangs is ended after this long, so that the others still report."""
 
@@ -44,7 +48,7 @@ def run(*command, cwd=ROOT, env=None) -> tuple[int, list[str]]:
     process = subprocess.Popen(
         command,
         cwd=cwd,
-        env={**os.environ, **plain, **(env or {})},
+        env={**os.environ, **plain, **native.build_environment(), **(env or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -140,13 +144,15 @@ def node() -> Tally:
 
 def node_tools() -> None:
     """Installs the Node tools and builds the addon, the package and its tests."""
-    npm = need("npm", "install Node 20 or newer")
-    version = subprocess.run([need("node", "install Node 20 or newer"), "--version"], capture_output=True, text=True)
-    if int(version.stdout.strip().lstrip("v").split(".")[0]) < 20:
-        raise Missing(f"Node 20 or newer is needed, this is {version.stdout.strip()}")
+    npm, node = need("npm", NODE_WANTED), need("node", NODE_WANTED)
+    version = subprocess.run([node, "--version"], check=True, capture_output=True, text=True).stdout.strip()
+    if int(version.lstrip("v").split(".")[0]) < NODE_MIN:
+        raise Missing(f"{NODE_WANTED}, this is {version}")
     must(sys.executable, "scripts/setup_node.py")
     workspace_build()
-    must(npm, "run", "--silent", "build:native:dev", cwd=ROOT / "node")
+    must(
+        "node", "scripts/place-native.mjs", native.built_module("tidelog_napi"), native.host_triple(), cwd=ROOT / "node"
+    )
     must(npm, "run", "--silent", "build", cwd=ROOT / "node")
     must(npm, "run", "--silent", "build:test", cwd=ROOT / "node")
 
@@ -158,9 +164,11 @@ def scenarios() -> Tally:
     interpreter = python_tools()
     workspace_build()
     native.place_python()
-    if (ROOT / "node").is_dir():
+    if NODE_SOURCE.exists():
         node_tools()
-    return counted(summary.pytest, interpreter, "-m", "pytest", "-q", "tests")
+    return counted(
+        summary.pytest, interpreter, "-m", "pytest", "-q", "-c", "python/pyproject.toml", "--rootdir", ".", "tests"
+    )
 
 
 SUITES = {"checks": checks, "rust": rust, "python": python, "node": node, "scenarios": scenarios}
