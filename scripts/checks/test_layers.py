@@ -1,0 +1,125 @@
+"""Dependencies point downwards, and each dangerous dependency has one home (see ARCHITECTURE.md)."""
+
+import json
+import re
+import subprocess
+import unittest
+from pathlib import Path
+
+from checks.rust_source import ROOT, code, first_names, module, modules_named, sources
+
+# What each module may name, beside itself. A new module gets a line here.
+LOG = {
+    "ids": set(),
+    "wire": set(),
+    "env": {"crypto"},
+    "crypto": {"ids", "env"},
+    "entry": {"ids", "crypto"},
+    "batch": {"ids", "entry", "wire"},
+    "trie": {"ids", "crypto", "wire"},
+    "directory": {"ids", "crypto", "entry", "wire"},
+    "storage": set(),
+    "pages": {"crypto", "env", "storage"},
+    "segments": {"ids", "crypto", "entry", "storage"},
+    "state": {"pages", "storage"},
+    # The session reaches storage through its trait `Replica` alone.
+    "frames": {"ids", "crypto", "entry", "batch", "trie", "wire", "session"},
+    "session": {"ids", "env", "crypto", "entry", "batch", "trie", "directory", "wire", "frames"},
+}
+LOG["log"] = set(LOG)
+LOG["testing"] = set(LOG)
+
+ENGINE = {
+    "error": set(),
+    "clock": {"error"},
+    "value": {"error"},
+    "keys": {"error", "clock", "value"},
+    "document": {"error", "value"},
+    "data": {"error", "clock", "value", "keys", "document"},
+    "net": {"error", "clock"},
+}
+ENGINE["engine"] = set(ENGINE) - {"net"}
+ENGINE["workspace"] = set(ENGINE)
+
+CRATES = {"core/log/src": LOG, "core/src": ENGINE}
+
+# A pattern, where it is looked for, and the only files that may have it.
+HOMES = [
+    (r"(?<![.\w])redb\b", ["core", "bindings"], r"core/log/src/(state|pages)\b"),
+    (r"\bautomerge\b", ["core", "bindings"], r"core/src/document\b"),
+    (
+        r"\b(tokio::net|tungstenite|tokio_tungstenite|TcpStream|TcpListener|UdpSocket)\b",
+        ["core/src"],
+        r"core/src/net\b",
+    ),
+    (r"\b(tokio|tungstenite|std::net)\b", ["core/log/src"], r"$^"),
+    # Batch and non-strict verification accept what strict verification refuses, and replicas must agree.
+    (r"\b(verify_batch|Verifier)\b", ["core", "bindings"], r"$^"),
+    (r"\b(EpochKey|NameKey|DeviceKeys|RootKeys|Keyring|Vault|VaultKey)\b", ["core/log/src", "core/relay/src"], r"$^"),
+]
+
+
+def metadata() -> dict:
+    command = ["cargo", "metadata", "--format-version=1", "--no-deps", "--locked"]
+    return json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
+
+
+class Layers(unittest.TestCase):
+    def test_modules_name_only_what_lies_below_them(self):
+        wrong = []
+        for folder, allowed in CRATES.items():
+            for path, text in sources(folder).items():
+                own = module(path, folder)
+                if own == "lib":
+                    continue
+                if own not in allowed:
+                    wrong.append(f"{path}: `{own}` has no line in the table of layers")
+                    continue
+                for name in sorted(modules_named(text, path, folder) - allowed[own] - {own}):
+                    wrong.append(f"{path}: `{own}` names `{name}`")
+        self.assertEqual(wrong, [])
+
+    def test_each_dangerous_dependency_stays_in_its_home(self):
+        wrong = []
+        for pattern, folders, home in HOMES:
+            for path, text in {path: text for folder in folders for path, text in sources(folder).items()}.items():
+                if "src" in path.parts and not re.match(home, path.as_posix()):
+                    wrong += [f"{path}: {match[0]}" for match in re.finditer(pattern, text)]
+        self.assertEqual(wrong, [])
+
+    def test_log_and_relay_do_not_link_the_engine(self):
+        packages = {package["name"]: package for package in metadata()["packages"]}
+        for name, refused in {"tidelog-log": {"tidelog", "tokio"}, "tidelog-relay": {"tidelog"}}.items():
+            used = {dependency["name"] for dependency in packages[name]["dependencies"] if dependency["kind"] is None}
+            self.assertEqual(used & refused, set(), name)
+
+    def test_released_packages_have_no_test_features(self):
+        for name in ("tidelog-pyo3", "tidelog-napi", "tidelog-cli", "tidelog-relay"):
+            tree = ["cargo", "tree", "--locked", "--package", name, "--edges", "normal", "--format", "{lib} {f}"]
+            shown = subprocess.run(tree, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+            self.assertIn("tidelog_log", shown)
+            self.assertNotIn("test-util", shown, name)
+
+
+class Reader(unittest.TestCase):
+    """The rules above are only as good as what they read."""
+
+    def named(self, text, path="core/log/src/session/driver.rs"):
+        return modules_named(code(text), Path(path), "core/log/src")
+
+    def test_every_way_to_name_a_module_is_seen(self):
+        self.assertEqual(self.named("use crate::log::Log;"), {"log"})
+        self.assertEqual(self.named("let x = crate::state::State::open();"), {"state"})
+        self.assertEqual(
+            self.named("use crate::{entry::{Entry, Kind}, state, log::Log as L};"), {"entry", "state", "log"}
+        )
+        self.assertEqual(self.named("use super::super::segments::Place;"), {"segments"})
+
+    def test_neighbours_comments_and_tests_do_not_count(self):
+        self.assertEqual(self.named("use super::replica::Replica; // crate::log"), set())
+        self.assertEqual(self.named("/// See [`crate::log`].\nfn a() {}"), set())
+        self.assertEqual(self.named("#[cfg(test)]\nmod tests { use crate::log::Log; }"), set())
+
+    def test_use_trees_are_split_at_the_first_level(self):
+        self.assertEqual(first_names("{a::b, c::{d, e}, f}; g"), ["a", "c", "f"])
+        self.assertEqual(first_names("a::b;"), ["a"])
