@@ -4,6 +4,8 @@ mod data;
 mod error;
 mod keys;
 mod value;
+#[cfg(test)]
+mod vectors;
 
 pub use error::{Error, ErrorKind, Result};
 pub use keys::vault::Key;

@@ -27,7 +27,7 @@ use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
 use hpke::rand_core::{TryCryptoRng, TryRng};
 use hpke::{Deserializable as _, Kem, OpModeR, OpModeS, Serializable as _};
-use tidelog_log::crypto::{sha256, tag};
+use tidelog_log::crypto::tag;
 use tidelog_log::directory::{SEALED_KEY_LEN, Wrap, key_id};
 use tidelog_log::env::{Random, random_array};
 use tidelog_log::ids::{CircleId, DeviceId, KeyId, StreamId, WorkspaceId};
@@ -224,9 +224,14 @@ fn seal_key(key: &EpochKey, context: &[&[u8]], sealed: &Secret, random: &dyn Ran
 pub(crate) struct NameKey(Secret);
 
 impl NameKey {
+    /// Takes over the name key of a circle.
+    pub(crate) fn new(key: Secret) -> Self {
+        Self(key)
+    }
+
     /// A random key.
     pub(crate) fn generate(random: &dyn Random) -> Self {
-        Self(Secret::generate(random))
+        Self::new(Secret::generate(random))
     }
 
     /// The public commitment to the key.
@@ -268,7 +273,7 @@ impl NameKey {
         let opened = cobblestone::open(key.secret(), &[&label.context(&TAG_NAME_WRAP)], sealed);
         let opened = Zeroizing::new(opened.map_err(|_| WrapError::Open)?);
         let bytes: [u8; KEY_LEN] = opened.as_slice().try_into().map_err(|_| WrapError::Open)?;
-        let name = Self(Secret::new(bytes));
+        let name = Self::new(Secret::new(bytes));
         if name.commit() == *name_commit { Ok(name) } else { Err(WrapError::Commitment) }
     }
 }

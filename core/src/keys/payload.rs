@@ -85,6 +85,17 @@ impl Plaintext {
         Ok(Self(plaintext))
     }
 
+    /// A plaintext that this code may not have written, to see readers refuse it.
+    #[cfg(test)]
+    pub(crate) fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The length of the payload that sealing will give: it stands in the header, which the seal
     /// is bound to.
     pub(crate) fn payload_len(&self) -> u32 {

@@ -133,7 +133,7 @@ fn a_wrong_previous_key_is_caught_by_its_commitment() {
 
 #[test]
 fn a_name_key_opens_with_its_epoch_and_is_checked_against_its_commitment() {
-    let (key, name, other) = (key(1), NameKey(Secret::new([4; 32])), NameKey(Secret::new([5; 32])));
+    let (key, name, other) = (key(1), NameKey::new(Secret::new([4; 32])), NameKey::new(Secret::new([5; 32])));
     let label = label(&key);
     let sealed = name.seal(&key, &label, &SeededRandom::new(7));
     let open = |label: &EpochLabel, commit: &[u8; 32]| {
@@ -146,7 +146,7 @@ fn a_name_key_opens_with_its_epoch_and_is_checked_against_its_commitment() {
 
 #[test]
 fn streams_differ_by_name_and_by_name_key() {
-    let (name, other) = (NameKey(Secret::new([4; 32])), NameKey(Secret::new([5; 32])));
+    let (name, other) = (NameKey::new(Secret::new([4; 32])), NameKey::new(Secret::new([5; 32])));
     assert_eq!(name.stream_id("chat"), name.stream_id("chat"));
     assert_ne!(name.stream_id("chat"), name.stream_id("chat/blobs"));
     assert_ne!(name.stream_id("chat"), other.stream_id("chat"));
