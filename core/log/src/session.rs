@@ -1,5 +1,539 @@
 //! Sync session: makes two replicas hold the same entries, whatever carries its bytes.
+//!
+//! A pure state machine: messages and the time go in, messages and events come out. It opens no
+//! sockets, starts no threads and reads no clock, so every run can be repeated. Only the calls to
+//! its [`Replica`] and [`Host`] may block, on storage.
+//!
+//! A driver, after [`Session::new`] and after every call that changes something, sends what
+//! [`Session::transmit`] gives until there is no more, and takes [`Session::event`] likewise. It
+//! calls [`Session::receive`] for each message that comes, and [`Session::poke`] when the replica
+//! grew and when [`Session::deadline`] has passed. When [`Session::is_over`], or `receive` or `poke`
+//! failed, it sends what is left and closes the transport. Messages must arrive whole and in order.
+//!
+//! `docs/protocol.md` says what goes over the wire. What is sent when is in `sync`, `send`,
+//! `receive` and `walk`; this file holds the channel, authentication and the frames around them.
 
+mod arrivals;
+mod event;
+mod host;
+pub mod limits;
+mod mail;
+mod outbox;
+mod receive;
 mod replica;
+mod send;
+mod sync;
+mod walk;
 
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+pub use event::{Peer, Progress, SessionError, SessionEvent, Traffic};
+pub use host::{Host, Letter};
 pub use replica::{Cursor, Fault, Missing, Receipt, Refused, Replica, ReplicaError};
+
+use crate::crypto::noise::{Channel, Handshake, MESSAGE_MAX, NoiseError, Party, Psk, RelaySecret};
+use crate::crypto::{PublicKey, Signer};
+use crate::env::Random;
+use crate::frames::{BoxId, Closing, Code, Frame, Hello, SIGNAL_MAX};
+use crate::ids::{DeviceId, WorkspaceId};
+use crate::trie::Filter;
+use limits::{HANDSHAKE_MS, OUTBOX_BYTES_MAX, UNAUTHENTICATED_BYTES_MAX};
+use outbox::Outbox;
+use sync::{Out, Stop, Sync, close};
+
+/// A device's part in a session.
+#[derive(Clone)]
+pub struct Member {
+    /// The device's log of the workspace.
+    pub replica: Arc<dyn Replica>,
+    /// Proves the device's key.
+    pub signer: Arc<dyn Signer>,
+    /// The streams that the replica holds; a set must hold stream zero.
+    pub streams: Filter,
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Member").field("device", &self.signer.device()).finish_non_exhaustive()
+    }
+}
+
+/// What this side is.
+pub enum Role {
+    /// Opens a session with a relay.
+    Client {
+        /// The relay's public key.
+        relay: [u8; 32],
+        /// The device that syncs; `None` for somebody who only leaves and takes letters.
+        member: Option<Member>,
+    },
+    /// Is the relay.
+    Relay {
+        /// The relay's secret.
+        secret: Arc<RelaySecret>,
+        /// Its workspaces and mailboxes.
+        host: Arc<dyn Host>,
+    },
+    /// Meets another member directly.
+    Peer {
+        /// Whether this side opens the session.
+        initiator: bool,
+        /// Derived from the workspace's name key.
+        psk: Psk,
+        /// The device that syncs.
+        member: Member,
+    },
+}
+
+impl fmt::Debug for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Client { .. } => "Client",
+            Self::Relay { .. } => "Relay",
+            Self::Peer { .. } => "Peer",
+        })
+    }
+}
+
+impl Role {
+    const fn is_initiator(&self) -> bool {
+        matches!(self, Self::Client { .. } | Self::Peer { initiator: true, .. })
+    }
+
+    const fn member(&self) -> Option<&Member> {
+        match self {
+            Self::Client { member, .. } => member.as_ref(),
+            Self::Peer { member, .. } => Some(member),
+            Self::Relay { .. } => None,
+        }
+    }
+
+    fn handshake(&self, random: Arc<dyn Random>) -> Result<Handshake, NoiseError> {
+        let party = match self {
+            Self::Client { relay, .. } => Party::Client { relay },
+            Self::Relay { secret, .. } => Party::Relay { secret },
+            Self::Peer { initiator: true, psk, .. } => Party::PeerInitiator { psk },
+            Self::Peer { initiator: false, psk, .. } => Party::PeerResponder { psk },
+        };
+        Handshake::new(&party, random)
+    }
+}
+
+/// The encrypted channel, before and after it is set up.
+#[derive(Debug)]
+enum Link {
+    Handshake(Handshake),
+    Open { channel: Channel, hash: [u8; 32] },
+    Closed,
+}
+
+/// One end of a session.
+#[derive(Debug)]
+pub struct Session {
+    role: Role,
+    link: Link,
+    outbox: Outbox,
+    events: VecDeque<SessionEvent>,
+    /// Frames that wait for the channel.
+    queued: Vec<Frame>,
+    sync: Option<Sync>,
+    /// Whether the peer's greeting came.
+    greeted: bool,
+    /// Whether the peer has shown a key or a token.
+    authenticated: bool,
+    watched: BTreeSet<BoxId>,
+    started_ms: u64,
+    unauthenticated_bytes: usize,
+    traffic: Traffic,
+    sent_since_received: bool,
+    over: bool,
+}
+
+impl Session {
+    /// Starts a session. An initiator has its first message ready.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Noise`] if the relay's key is unusable.
+    pub fn new(role: Role, random: Arc<dyn Random>, now_ms: u64) -> Result<Self, SessionError> {
+        let mut handshake = role.handshake(random)?;
+        let mut outbox = Outbox::default();
+        if handshake.is_my_turn() {
+            outbox.push_handshake(handshake.write()?);
+        }
+        Ok(Self {
+            role,
+            link: Link::Handshake(handshake),
+            outbox,
+            events: VecDeque::new(),
+            queued: Vec::new(),
+            sync: None,
+            greeted: false,
+            authenticated: false,
+            watched: BTreeSet::new(),
+            started_ms: now_ms,
+            unauthenticated_bytes: 0,
+            traffic: Traffic::default(),
+            sent_since_received: false,
+            over: false,
+        })
+    }
+
+    /// Takes the next message of the transport. May block on the replica.
+    ///
+    /// # Errors
+    ///
+    /// If the session ends here. The peer is told why by what is left to transmit.
+    pub fn receive(&mut self, message: &[u8], now_ms: u64) -> Result<(), SessionError> {
+        if self.over {
+            return Err(SessionError::Over);
+        }
+        self.traffic.bytes_received += message.len() as u64;
+        self.traffic.round_trips += u32::from(std::mem::take(&mut self.sent_since_received));
+        let taken = self.take(message, now_ms);
+        self.settle(taken, now_ms)
+    }
+
+    /// Looks for entries that the replica got elsewhere, and at the time.
+    ///
+    /// # Errors
+    ///
+    /// If the session ends here: it waited too long, or the replica failed.
+    pub fn poke(&mut self, now_ms: u64) -> Result<(), SessionError> {
+        if self.over {
+            return Err(SessionError::Over);
+        }
+        let late = self.deadline().is_some_and(|deadline| now_ms >= deadline);
+        let result =
+            if late { Err(close(Code::Timeout, "the other side is too slow")) } else { self.pump(now_ms) };
+        self.settle(result, now_ms)
+    }
+
+    /// The next message for the transport.
+    pub fn transmit(&mut self) -> Option<Vec<u8>> {
+        let channel = match &mut self.link {
+            Link::Open { channel, .. } => Some(channel),
+            Link::Handshake(_) => None,
+            Link::Closed => return None,
+        };
+        // Sealing fails only after 2^64 messages: then there is nothing more to say.
+        let message = self.outbox.pop(channel).ok().flatten()?;
+        self.traffic.bytes_sent += message.len() as u64;
+        self.sent_since_received = true;
+        if self.over && self.outbox.is_empty() {
+            self.link = Link::Closed;
+        }
+        Some(message)
+    }
+
+    /// The next event.
+    pub fn event(&mut self) -> Option<SessionEvent> {
+        self.events.pop_front()
+    }
+
+    /// When [`Session::poke`] must be called at the latest, in the caller's milliseconds.
+    #[must_use]
+    pub fn deadline(&self) -> Option<u64> {
+        if self.authenticated {
+            self.sync.as_ref().and_then(Sync::deadline)
+        } else {
+            Some(self.started_ms.saturating_add(HANDSHAKE_MS))
+        }
+    }
+
+    /// Whether both ends held the same entries at the last comparison, and all since then is sent
+    /// and acknowledged.
+    #[must_use]
+    pub fn is_synced(&self) -> bool {
+        self.sync.as_ref().is_some_and(Sync::is_synced)
+    }
+
+    /// Whether nothing more will be received. What is left is still to be transmitted.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// The peer holds everything up to this arrival number of our replica, durably; 0 while that is
+    /// unknown.
+    #[must_use]
+    pub fn peer_has(&self) -> u64 {
+        self.sync.as_ref().map_or(0, |sync| sync.send.held())
+    }
+
+    /// Bytes and turns so far.
+    #[must_use]
+    pub const fn traffic(&self) -> Traffic {
+        self.traffic
+    }
+
+    /// The workspace of the session, once the peer is authenticated.
+    #[must_use]
+    pub fn workspace(&self) -> Option<WorkspaceId> {
+        self.sync.as_ref().filter(|_| self.greeted).map(|sync| sync.replica.workspace())
+    }
+
+    /// Sends a sealed message to all live members, as far as they are there; at most
+    /// [`SIGNAL_MAX`] bytes, at least one. A relay forwards with it. Returns whether it was taken.
+    pub fn signal(&mut self, message: Vec<u8>) -> bool {
+        let live = self.sync.as_ref().is_some_and(|sync| self.greeted && sync.admitted);
+        let fits = (1..=SIGNAL_MAX).contains(&message.len()) && self.outbox.bytes() < OUTBOX_BYTES_MAX;
+        if live && fits {
+            self.outbox.push(&Frame::Signal(message));
+        }
+        live && fits
+    }
+
+    /// Ends the session: the peer is told, and how far its entries are held is written down.
+    pub fn close(&mut self, reason: Option<Closing>, now_ms: u64) {
+        if self.over {
+            return;
+        }
+        if let Link::Open { .. } = self.link {
+            self.outbox.push(&reason.clone().map_or(Frame::Bye, Frame::Error));
+        }
+        self.end(reason, now_ms);
+    }
+
+    fn end(&mut self, reason: Option<Closing>, now_ms: u64) {
+        self.over = true;
+        if let Some(sync) = &mut self.sync {
+            sync.finish(now_ms);
+        }
+        self.events.push_back(SessionEvent::Closed(reason));
+    }
+
+    /// Turns what stopped the session into its end.
+    fn settle(&mut self, result: Result<(), Stop>, now_ms: u64) -> Result<(), SessionError> {
+        let stop = match result {
+            Ok(()) => return Ok(()),
+            Err(stop) => stop,
+        };
+        match stop {
+            Stop::Close(closing) => {
+                self.close(Some(closing.clone()), now_ms);
+                Err(SessionError::Closed(closing))
+            }
+            Stop::Peer(closing) => {
+                self.end(Some(closing.clone()), now_ms);
+                Err(SessionError::ClosedByPeer(closing))
+            }
+            Stop::Noise(error) => {
+                self.link = Link::Closed;
+                self.end(None, now_ms);
+                Err(SessionError::Noise(error))
+            }
+            Stop::Replica(error) => {
+                self.close(Some(Closing::new(Code::Internal, "storage failed")), now_ms);
+                Err(SessionError::Replica(error))
+            }
+        }
+    }
+
+    fn take(&mut self, message: &[u8], now_ms: u64) -> Result<(), Stop> {
+        if message.len() > MESSAGE_MAX {
+            return Err(close(Code::Limit, "message is too long"));
+        }
+        if !self.authenticated {
+            self.unauthenticated_bytes += message.len();
+            if self.unauthenticated_bytes > UNAUTHENTICATED_BYTES_MAX {
+                return Err(close(Code::Limit, "too many bytes before authentication"));
+            }
+        }
+        let sealed = self.shake_hands(message)?;
+        let Link::Open { channel, .. } = &mut self.link else { return Ok(()) };
+        let plaintext = channel.open(sealed)?;
+        let mut rest = &plaintext[..];
+        while !rest.is_empty() && !self.over {
+            let (frame, after) = Frame::decode(rest)?;
+            rest = after;
+            self.handle(frame, now_ms)?;
+        }
+        self.pump(now_ms)
+    }
+
+    /// Takes the peer's handshake message, if one is due; returns what follows it.
+    fn shake_hands<'m>(&mut self, message: &'m [u8]) -> Result<&'m [u8], Stop> {
+        let Link::Handshake(handshake) = &mut self.link else { return Ok(message) };
+        let rest = handshake.read(message)?;
+        if handshake.is_my_turn() {
+            self.outbox.push_handshake(handshake.write()?);
+        }
+        if let Link::Handshake(handshake) = std::mem::replace(&mut self.link, Link::Closed) {
+            let (channel, hash) = handshake.finish()?;
+            self.link = Link::Open { channel, hash };
+        }
+        self.open()?;
+        Ok(rest)
+    }
+
+    /// The channel is there: whoever greets first, greets.
+    fn open(&mut self) -> Result<(), Stop> {
+        match &self.role {
+            Role::Client { relay, member: Some(member) } => {
+                let peer = Peer::Relay(*relay);
+                let sync = Sync::new(member.replica.clone(), peer, true, &member.streams);
+                let cursor = member.replica.cursor(peer.key());
+                self.greet(cursor)?;
+                self.sync = Some(sync);
+            }
+            Role::Peer { initiator: false, .. } => self.greet(None)?,
+            Role::Client { .. } | Role::Relay { .. } | Role::Peer { .. } => {}
+        }
+        for frame in std::mem::take(&mut self.queued) {
+            self.outbox.push(&frame);
+        }
+        Ok(())
+    }
+
+    /// Sends the greeting of a device.
+    fn greet(&mut self, cursor: Option<Cursor>) -> Result<(), Stop> {
+        let (Some(member), Link::Open { hash, .. }) = (self.role.member(), &self.link) else {
+            return Err(close(Code::Internal, "no greeting without a device and a channel"));
+        };
+        let (workspace, initiator) = (member.replica.workspace(), self.role.is_initiator());
+        let hello = Hello {
+            initiator,
+            workspace,
+            device: member.signer.device(),
+            signature: member.signer.sign(&Hello::signed(&workspace, initiator, hash)),
+            epoch: member.replica.epoch(),
+            cursor,
+            streams: member.streams.clone(),
+        };
+        self.outbox.push(&Frame::Hello(hello));
+        Ok(())
+    }
+
+    fn handle(&mut self, frame: Frame, now_ms: u64) -> Result<(), Stop> {
+        match frame {
+            Frame::Hello(hello) => return self.on_hello(&hello),
+            Frame::MailOpen { mailbox, token_hash, expires_ms } => {
+                return self.on_mail_open(mailbox, token_hash, expires_ms);
+            }
+            Frame::MailPut { mailbox, token, message } => {
+                return self.on_mail_put(mailbox, &token, message);
+            }
+            Frame::MailGet { mailbox, token, after } => return self.on_mail_get(mailbox, &token, after),
+            Frame::Mail { mailbox, slot, message } => {
+                self.to_client()?;
+                self.events.push_back(SessionEvent::Mail { mailbox, slot, message });
+                return Ok(());
+            }
+            Frame::MailResult { mailbox, slot, result } => {
+                self.to_client()?;
+                self.events.push_back(SessionEvent::MailResult { mailbox, slot, result });
+                return Ok(());
+            }
+            Frame::Error(closing) => return Err(Stop::Peer(closing)),
+            Frame::Bye => {
+                self.end(None, now_ms);
+                return Ok(());
+            }
+            _ => {}
+        }
+        let Some(sync) = self.sync.as_mut().filter(|_| self.greeted) else {
+            return Err(close(Code::Protocol, "frame before the greeting"));
+        };
+        let mut out = Out { outbox: &mut self.outbox, events: &mut self.events, now_ms };
+        match frame {
+            Frame::Resume { arrival } => sync.on_resume(arrival),
+            Frame::Root(root) => sync.on_root(root, &mut out),
+            Frame::Walk(paths) => sync.on_walk(&paths, &mut out),
+            Frame::Node(node) => sync.on_node(node, &mut out),
+            Frame::Want(want) => sync.on_want(want),
+            Frame::Branch(branch) => sync.on_branch(&branch),
+            Frame::Entries { arrival, batch } => sync.on_entries(arrival, &batch, &mut out),
+            Frame::Ack(ack) => sync.on_ack(ack, &mut out),
+            Frame::Signal(message) => {
+                if sync.admitted {
+                    self.events.push_back(SessionEvent::Signal(message));
+                }
+                Ok(())
+            }
+            _ => Err(close(Code::Protocol, "frame out of place")),
+        }
+    }
+
+    fn on_hello(&mut self, hello: &Hello) -> Result<(), Stop> {
+        if std::mem::replace(&mut self.greeted, true) || hello.initiator == self.role.is_initiator() {
+            return Err(close(Code::Protocol, "greeting out of place"));
+        }
+        let peer = self.authenticate(hello)?;
+        self.authenticated = true;
+        match &self.role {
+            Role::Client { .. } => {}
+            Role::Relay { host, .. } => {
+                let replica = host.open(&hello.workspace, &hello.device).map_err(Stop::Close)?;
+                let hello = Hello {
+                    initiator: false,
+                    workspace: hello.workspace,
+                    device: DeviceId::ZERO,
+                    signature: [0; 64],
+                    epoch: replica.epoch(),
+                    cursor: None,
+                    streams: Filter::All,
+                };
+                self.outbox.push(&Frame::Hello(hello));
+                self.sync = Some(Sync::new(replica, peer, false, &Filter::All));
+            }
+            Role::Peer { initiator, member, .. } => {
+                let initiator = *initiator;
+                let sync = Sync::new(member.replica.clone(), peer, initiator, &member.streams);
+                let cursor = member.replica.cursor(peer.key());
+                self.sync = Some(sync);
+                if initiator {
+                    self.greet(cursor)?;
+                }
+            }
+        }
+        let Some(sync) = &mut self.sync else {
+            return Err(close(Code::Protocol, "greeting for a session of letters"));
+        };
+        sync.greet(hello);
+        self.events.push_back(SessionEvent::Ready(peer));
+        Ok(())
+    }
+
+    /// Who greets, proven by its signature over this channel, or by its Noise key.
+    fn authenticate(&self, hello: &Hello) -> Result<Peer, Stop> {
+        let Link::Open { hash, .. } = &self.link else {
+            return Err(close(Code::Internal, "no greeting without a channel"));
+        };
+        let member = self.role.member();
+        if member.is_some_and(|member| member.replica.workspace() != hello.workspace) {
+            return Err(close(Code::UnknownWorkspace, "this session is about another workspace"));
+        }
+        if let Role::Client { relay, .. } = &self.role {
+            let plain = hello.device.is_zero() && hello.signature == [0; 64];
+            return if plain && hello.streams == Filter::All {
+                Ok(Peer::Relay(*relay))
+            } else {
+                Err(close(Code::Protocol, "a relay greets without a device and holds all streams"))
+            };
+        }
+        if member.is_some_and(|member| member.signer.device() == hello.device) {
+            return Err(close(Code::Authentication, "the other side names this device as its own"));
+        }
+        let signed = Hello::signed(&hello.workspace, hello.initiator, hash);
+        let key = PublicKey::new(hello.device.as_bytes());
+        if key.is_some_and(|key| key.verify(&signed, &hello.signature)) {
+            Ok(Peer::Device(hello.device))
+        } else {
+            Err(close(Code::Authentication, "signature over the channel is invalid"))
+        }
+    }
+
+    /// Acknowledges what came in and sends what there is to send.
+    fn pump(&mut self, now_ms: u64) -> Result<(), Stop> {
+        let Some(sync) = &mut self.sync else { return Ok(()) };
+        let mut out = Out { outbox: &mut self.outbox, events: &mut self.events, now_ms };
+        sync.acknowledge(&mut out);
+        sync.pump(&mut out)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,31 @@
+//! The limits of a session. Each has a test at the limit.
+
+/// Time from the first byte to an authenticated peer, in milliseconds.
+pub const HANDSHAKE_MS: u64 = 5_000;
+/// Most bytes taken from a peer that is not authenticated: a handshake, a greeting, one letter.
+pub const UNAUTHENTICATED_BYTES_MAX: usize = 2 * 4_096 + 1_024;
+/// Most bytes of entries taken from a device that the directory does not know yet.
+pub const UNADMITTED_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of one batch of entries, save where a single entry is larger.
+pub const BATCH_BYTES: usize = 1024 * 1024;
+/// Bytes of entries sent and not acknowledged, above which no further batch is sent.
+pub const WINDOW_BYTES: usize = 8 * 1024 * 1024;
+/// Most bytes of a run of entries that no signature vouches for yet.
+pub const UNPROVEN_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// Most bytes of entries kept while what they build on is on its way; past it they are dropped and
+/// asked for again.
+pub const WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes queued for the transport, above which no entries are read from the replica.
+pub const OUTBOX_BYTES: usize = 1024 * 1024;
+/// Most bytes queued for the transport by a peer that asks and does not read.
+pub const OUTBOX_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Most nodes of the frontier that a session walks between two moments of equality.
+pub const WALK_NODES_MAX: usize = 65_536;
+/// Walks without progress, after which the session closes.
+pub const ROUNDS_MAX: u32 = 4;
+/// Longest time without an acknowledgement while entries are on their way, in milliseconds.
+pub const STALL_MS: u64 = 60_000;
+/// Shortest time between two records of how far the peer's entries are held, in milliseconds.
+pub const CURSOR_SAVE_MS: u64 = 1_000;
+/// Most mailboxes that a session hears of.
+pub const WATCHED_MAX: usize = 64;

@@ -1,0 +1,195 @@
+//! The receiving half of a sync: batches become stored entries, or the reason why not.
+//!
+//! Entries that no signature vouches for yet, and entries that build on what is still on its way,
+//! are kept for a bounded while. A bad entry stops its chain; the rest of the batch lands; then the
+//! session closes.
+
+use std::collections::HashSet;
+
+use super::event::{Peer, SessionEvent};
+use super::limits::{CURSOR_SAVE_MS, UNADMITTED_BYTES_MAX, UNPROVEN_BYTES_MAX, WAITING_BYTES_MAX};
+use super::replica::{Cursor, Fault, Receipt, Replica};
+use super::sync::{Out, Stop, Sync, close};
+use crate::batch::decode_batch;
+use crate::entry::Entry;
+use crate::frames::{Ack, Code, Frame};
+
+/// What came in, and how far the peer's entries are held.
+#[derive(Debug, Default)]
+pub(super) struct Receiving {
+    epoch: [u8; 16],
+    /// Everything of the peer's up to here is held; `None` while unknown.
+    cursor: Option<u64>,
+    /// Something the peer sent is not held: the cursor stands until roots are equal.
+    gap: bool,
+    saved: Option<(u64, u64)>,
+    batches: u32,
+    acked: u32,
+    complete: bool,
+    unproven: Vec<Entry>,
+    waiting: Vec<Entry>,
+    unadmitted_bytes: usize,
+    pub(super) entries: u64,
+}
+
+impl Receiving {
+    /// Learns the peer's epoch, and recalls how far its entries are held.
+    pub(super) fn begin(&mut self, epoch: [u8; 16], cursor: Option<Cursor>) {
+        self.epoch = epoch;
+        self.complete = true;
+        self.cursor = cursor.filter(|cursor| cursor.epoch == epoch).map(|cursor| cursor.arrival);
+    }
+
+    pub(super) const fn resume_from(&self) -> Option<u64> {
+        self.cursor
+    }
+
+    /// How many entries are still to come, as far as is known.
+    pub(super) fn expected(&self, peer_arrivals: u64) -> u64 {
+        peer_arrivals.saturating_sub(self.cursor.unwrap_or(0))
+    }
+
+    /// Everything of the peer's up to here is held, proven by equal roots.
+    pub(super) fn confirm(&mut self, arrival: u64, replica: &dyn Replica, peer: Peer, now_ms: u64) {
+        self.cursor = self.cursor.max(Some(arrival));
+        self.gap = false;
+        self.save_cursor(replica, peer, now_ms);
+    }
+
+    pub(super) fn save_cursor(&mut self, replica: &dyn Replica, peer: Peer, now_ms: u64) {
+        let Some(arrival) = self.cursor else { return };
+        if self.saved.is_none_or(|(saved, _)| saved != arrival) {
+            replica.set_cursor(peer.key(), Cursor { epoch: self.epoch, arrival });
+            self.saved = Some((arrival, now_ms));
+        }
+    }
+
+    fn save_cursor_now_and_then(&mut self, replica: &dyn Replica, peer: Peer, now_ms: u64) {
+        if self.saved.is_none_or(|(_, at)| now_ms.saturating_sub(at) >= CURSOR_SAVE_MS) {
+            self.save_cursor(replica, peer, now_ms);
+        }
+    }
+}
+
+/// How many entries from the front form runs that all end in a signed entry.
+fn proven_len(entries: &[Entry]) -> usize {
+    let mut unsigned = HashSet::new();
+    let mut proven = 0;
+    for (index, entry) in entries.iter().enumerate() {
+        let header = entry.header();
+        let chain = (header.author, header.stream);
+        if header.covered {
+            unsigned.insert(chain);
+        } else {
+            unsigned.remove(&chain);
+        }
+        if unsigned.is_empty() {
+            proven = index + 1;
+        }
+    }
+    proven
+}
+
+fn bytes_of(entries: &[Entry]) -> usize {
+    entries.iter().map(Entry::len).sum()
+}
+
+impl Sync {
+    /// The peer sent entries.
+    pub(super) fn on_entries(&mut self, arrival: u64, batch: &[u8], out: &mut Out<'_>) -> Result<(), Stop> {
+        self.seen_frames += 1;
+        self.receive.batches += 1;
+        if !self.admitted {
+            self.receive.unadmitted_bytes += batch.len();
+            if self.receive.unadmitted_bytes > UNADMITTED_BYTES_MAX {
+                return Err(close(Code::NotAdmitted, "too many entries from a device that is not a member"));
+            }
+        }
+        let entries = decode_batch(self.replica.workspace(), batch)
+            .map_err(|error| close(Code::BadEntry, &error.to_string()))?;
+        self.receive.entries += entries.len() as u64;
+        self.receive.unproven.extend(entries);
+        let proven = proven_len(&self.receive.unproven);
+        let rest = self.receive.unproven.split_off(proven);
+        let entries = std::mem::replace(&mut self.receive.unproven, rest);
+        if bytes_of(&self.receive.unproven) > UNPROVEN_BYTES_MAX {
+            return Err(close(Code::Limit, "run of entries without a signature is too long"));
+        }
+        if !entries.is_empty() {
+            self.store(entries, out)?;
+        }
+        self.note(arrival, out);
+        Ok(())
+    }
+
+    /// Hands entries to the replica, those that waited first, until no more of them find what they
+    /// build on.
+    fn store(&mut self, entries: Vec<Entry>, out: &mut Out<'_>) -> Result<(), Stop> {
+        let mut queue = std::mem::take(&mut self.receive.waiting);
+        queue.extend(entries);
+        let mut stored = 0;
+        let fault = loop {
+            let receipt = self.replica.receive(queue.clone())?;
+            stored += receipt.stored.len();
+            for arrival in receipt.stored.iter().chain(&receipt.known) {
+                self.send.from_peer.insert(*arrival);
+            }
+            let missing: HashSet<_> = receipt.missing.iter().map(|missing| missing.entry).collect();
+            queue.retain(|entry| missing.contains(&entry.id()));
+            let fault = self.refuse(&receipt, out);
+            if fault.is_some() || queue.is_empty() || receipt.stored.is_empty() {
+                break fault;
+            }
+        };
+        if stored > 0 {
+            out.events.push_back(SessionEvent::Stored(stored));
+        }
+        self.check_admission();
+        match fault {
+            Some((Fault::Quota, reason)) => return Err(close(Code::Quota, &reason)),
+            Some((_, reason)) => return Err(close(Code::BadEntry, &reason)),
+            None => {}
+        }
+        if bytes_of(&queue) > WAITING_BYTES_MAX {
+            queue.clear();
+            self.receive.complete = false;
+        }
+        self.receive.complete &= queue.is_empty();
+        self.receive.waiting = queue;
+        Ok(())
+    }
+
+    /// Reports refused entries; returns the fault that ends the session, if one does.
+    fn refuse(&mut self, receipt: &Receipt, out: &mut Out<'_>) -> Option<(Fault, String)> {
+        for refused in &receipt.refused {
+            self.receive.complete = false;
+            out.events.push_back(SessionEvent::Refused(refused.clone()));
+        }
+        let grave = receipt.refused.iter().find(|refused| refused.fault != Fault::UpgradeNeeded)?;
+        Some((grave.fault, grave.reason.clone()))
+    }
+
+    /// Moves the cursor, if nothing is left out before it.
+    fn note(&mut self, arrival: u64, out: &mut Out<'_>) {
+        self.receive.gap |= !self.receive.complete;
+        if arrival > 0 && !self.receive.gap && self.receive.unproven.is_empty() {
+            self.receive.cursor = self.receive.cursor.max(Some(arrival));
+            self.receive.save_cursor_now_and_then(&*self.replica, self.peer, out.now_ms);
+        }
+        self.report(out);
+    }
+
+    /// Acknowledges what was taken in since the last time, once it is durable or judged.
+    pub(super) fn acknowledge(&mut self, out: &mut Out<'_>) {
+        let receive = &mut self.receive;
+        if receive.acked == receive.batches || !receive.unproven.is_empty() {
+            return;
+        }
+        receive.acked = receive.batches;
+        let complete = std::mem::replace(&mut receive.complete, true);
+        out.outbox.push(&Frame::Ack(Ack { batches: receive.batches, complete }));
+        if !complete {
+            self.want_root();
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! The sync of one workspace between two authenticated ends: roots, and what follows from them.
+//!
+//! Each side says what it holds by a [`Root`]. Equal roots: done. Otherwise a side that knows where
+//! the other stopped last time sends what arrived since (`send`), and then its root again; where
+//! nobody knows, or roots still differ once both have sent everything, the initiator walks the
+//! other's frontier (`walk`). A root is sent only when nothing is left to send, and says how many
+//! frames its sender had taken in: so "the other has seen all I sent and still differs" is a fact,
+//! not a guess.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use super::event::{Peer, Progress, SessionEvent};
+use super::limits::STALL_MS;
+use super::outbox::Outbox;
+use super::receive::Receiving;
+use super::replica::{Replica, ReplicaError};
+use super::send::Sending;
+use super::walk::Walk;
+use crate::crypto::noise::NoiseError;
+use crate::frames::{Closing, Code, Frame, FrameError, Hello, Root};
+use crate::ids::StreamId;
+use crate::trie::Filter;
+
+/// Why handling something ends the session.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// This side closes, and says why.
+    Close(Closing),
+    /// The peer closes, and says why.
+    Peer(Closing),
+    /// The channel is unusable.
+    Noise(NoiseError),
+    /// This side's storage failed.
+    Replica(ReplicaError),
+}
+
+impl From<ReplicaError> for Stop {
+    fn from(error: ReplicaError) -> Self {
+        Self::Replica(error)
+    }
+}
+
+impl From<NoiseError> for Stop {
+    fn from(error: NoiseError) -> Self {
+        Self::Noise(error)
+    }
+}
+
+impl From<FrameError> for Stop {
+    fn from(error: FrameError) -> Self {
+        close(Code::Protocol, &error.to_string())
+    }
+}
+
+/// A closing for this reason.
+pub(super) fn close(code: Code, reason: &str) -> Stop {
+    Stop::Close(Closing::new(code, reason))
+}
+
+/// Where frames and events go, and what time it is.
+#[derive(Debug)]
+pub(super) struct Out<'s> {
+    pub(super) outbox: &'s mut Outbox,
+    pub(super) events: &'s mut VecDeque<SessionEvent>,
+    pub(super) now_ms: u64,
+}
+
+/// A root as it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct SentRoot {
+    root: Root,
+    /// How many Walk, Want and Entries frames had been sent before it.
+    after: u32,
+}
+
+/// One workspace's sync.
+pub(super) struct Sync {
+    pub(super) replica: Arc<dyn Replica>,
+    pub(super) peer: Peer,
+    pub(super) initiator: bool,
+    /// The streams that both sides hold.
+    pub(super) filter: Filter,
+    /// Whether the directory has the peer: until then nothing is sent to it but roots.
+    pub(super) admitted: bool,
+    pub(super) send: Sending,
+    pub(super) receive: Receiving,
+    pub(super) walk: Walk,
+    /// Walk, Want and Entries frames sent.
+    pub(super) sent_frames: u32,
+    /// Walk, Want and Entries frames taken in.
+    pub(super) seen_frames: u32,
+    /// The newest arrival of the peer, as it last said.
+    pub(super) peer_arrivals: u64,
+    root_due: bool,
+    last_root: Option<SentRoot>,
+    answered_first_root: bool,
+    synced: bool,
+}
+
+impl std::fmt::Debug for Sync {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Sync").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+/// The streams that both sides hold; stream zero always.
+fn common_streams(own: &Filter, other: &Filter) -> Filter {
+    match (own, other) {
+        (Filter::All, filter) | (filter, Filter::All) => filter.clone(),
+        (Filter::Streams(own), Filter::Streams(other)) => {
+            let both: BTreeSet<StreamId> = own.intersection(other).copied().collect();
+            Filter::Streams(both.into_iter().chain([StreamId::DIRECTORY]).collect())
+        }
+    }
+}
+
+impl Sync {
+    /// Starts with what is known before the peer's greeting: at an initiator, a root is due.
+    pub(super) fn new(replica: Arc<dyn Replica>, peer: Peer, initiator: bool, own: &Filter) -> Self {
+        let admitted = match &peer {
+            Peer::Relay(_) => true,
+            Peer::Device(device) => replica.is_member(device),
+        };
+        Self {
+            send: Sending::new(replica.arrivals()),
+            receive: Receiving::default(),
+            walk: Walk::default(),
+            replica,
+            peer,
+            initiator,
+            filter: own.clone(),
+            admitted,
+            sent_frames: 0,
+            seen_frames: 0,
+            peer_arrivals: 0,
+            root_due: initiator,
+            last_root: None,
+            answered_first_root: initiator,
+            synced: false,
+        }
+    }
+
+    /// Takes the peer's greeting: its streams, its epoch, and where it stopped last time.
+    pub(super) fn greet(&mut self, hello: &Hello) {
+        self.filter = common_streams(&self.filter, &hello.streams);
+        self.receive.begin(hello.epoch, self.replica.cursor(self.peer.key()));
+        if let Some(cursor) = hello.cursor.filter(|cursor| cursor.epoch == self.replica.epoch()) {
+            self.send.resume(cursor.arrival, self.replica.arrivals());
+        }
+    }
+
+    /// Whether both sides held the same at the last comparison and nothing has come up since.
+    pub(super) fn is_synced(&self) -> bool {
+        self.synced && !self.send.is_busy(self.replica.arrivals())
+    }
+
+    /// The peer says where to go on from.
+    pub(super) fn on_resume(&mut self, arrival: u64) -> Result<(), Stop> {
+        if !self.initiator {
+            return Err(close(Code::Protocol, "resume from an initiator"));
+        }
+        self.send.resume(arrival, self.replica.arrivals());
+        Ok(())
+    }
+
+    /// The peer says what it holds.
+    pub(super) fn on_root(&mut self, theirs: Root, out: &mut Out<'_>) -> Result<(), Stop> {
+        self.peer_arrivals = theirs.arrivals;
+        if theirs.arrivals == 0 {
+            self.send.resume(0, self.replica.arrivals());
+        }
+        let (frontier, arrivals) = self.replica.frontier();
+        if frontier.root(&self.filter) == theirs.root {
+            self.on_equal(theirs, arrivals, out);
+        } else if let Some(last) = self.last_root.filter(|last| last.root.root == theirs.root) {
+            self.on_equal(theirs, last.root.arrivals, out);
+        } else {
+            self.synced = false;
+            return self.on_different(theirs, arrivals, out);
+        }
+        Ok(())
+    }
+
+    /// Both sides hold the same as of our entry `arrivals`.
+    fn on_equal(&mut self, theirs: Root, arrivals: u64, out: &mut Out<'_>) {
+        self.answered_first_root = true;
+        self.send.confirm(arrivals, out);
+        self.receive.confirm(theirs.arrivals, &*self.replica, self.peer, out.now_ms);
+        self.walk.reset();
+        if !std::mem::replace(&mut self.synced, true) {
+            out.events.push_back(SessionEvent::Synced);
+        }
+        // The peer learns it from a root of the same value; one that it has is enough.
+        self.root_due = self.last_root.is_none_or(|last| last.root.root != theirs.root);
+    }
+
+    fn on_different(&mut self, theirs: Root, arrivals: u64, out: &mut Out<'_>) -> Result<(), Stop> {
+        if self.walk.is_active() {
+            return if theirs.seen == self.sent_frames { self.on_wants_served(out) } else { Ok(()) };
+        }
+        self.root_due = true;
+        if !std::mem::replace(&mut self.answered_first_root, true) {
+            self.answer_first_root(out)?;
+            return Ok(());
+        }
+        if !self.initiator {
+            if !self.admitted {
+                return Err(close(Code::NotAdmitted, "this device is not a member of the workspace"));
+            }
+            if let Some(base) = self.walk.end_serving() {
+                self.send.start_at(base);
+            }
+            return Ok(());
+        }
+        let told_all = theirs.seen == self.sent_frames && !self.send.is_unsent(arrivals, self.admitted);
+        if told_all { self.start_walk(theirs.root, out) } else { Ok(()) }
+    }
+
+    /// The responder's first answer to a different root: where to go on, or the top of its tree.
+    fn answer_first_root(&mut self, out: &mut Out<'_>) -> Result<(), Stop> {
+        let resume =
+            if !self.admitted || self.replica.arrivals() == 0 { Some(0) } else { self.receive.resume_from() };
+        match resume {
+            Some(arrival) => {
+                out.outbox.push(&Frame::Resume { arrival });
+                Ok(())
+            }
+            None if self.send.is_started() => Ok(()),
+            None => self.offer_top(out),
+        }
+    }
+
+    /// Sends what there is to send, as far as window and outbox allow.
+    pub(super) fn pump(&mut self, out: &mut Out<'_>) -> Result<(), Stop> {
+        while self.send.has_room(out.outbox.bytes()) {
+            if !self.send_entries(out)? && !self.send_root(out) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the root if it is due and says something new. Returns whether it looked.
+    fn send_root(&mut self, out: &mut Out<'_>) -> bool {
+        if !self.root_due || self.walk.is_active() {
+            return false;
+        }
+        let (frontier, arrivals) = self.replica.frontier();
+        if self.send.is_unsent(arrivals, self.admitted) {
+            return true;
+        }
+        self.root_due = false;
+        let root = Root { root: frontier.root(&self.filter), arrivals, seen: self.seen_frames };
+        let sent = SentRoot { root, after: self.sent_frames };
+        if self.last_root != Some(sent) {
+            self.last_root = Some(sent);
+            out.outbox.push(&Frame::Root(root));
+        }
+        true
+    }
+
+    /// Asks for a comparison once everything is sent.
+    pub(super) const fn want_root(&mut self) {
+        self.root_due = true;
+    }
+
+    /// Looks whether the peer has become a member through what it sent.
+    pub(super) fn check_admission(&mut self) {
+        if let (false, Peer::Device(device)) = (self.admitted, self.peer) {
+            self.admitted = self.replica.is_member(&device);
+        }
+    }
+
+    /// When something must have happened, in milliseconds.
+    pub(super) fn deadline(&self) -> Option<u64> {
+        self.send.waiting_since().map(|since| since.saturating_add(STALL_MS))
+    }
+
+    /// Tells how far the sync has come.
+    pub(super) fn report(&self, out: &mut Out<'_>) {
+        out.events.push_back(SessionEvent::Progress(Progress {
+            received: self.receive.entries,
+            received_total: self.receive.entries + self.receive.expected(self.peer_arrivals),
+            sent: self.send.entries,
+            sent_total: self.send.entries + self.send.remaining(self.replica.arrivals()),
+        }));
+    }
+
+    /// Writes down how far the peer's entries are held.
+    pub(super) fn finish(&mut self, now_ms: u64) {
+        self.receive.save_cursor(&*self.replica, self.peer, now_ms);
+    }
+}
