@@ -33,10 +33,10 @@ def venv_python() -> Path:
     return ROOT / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def built_module(name: str) -> Path:
+def built_module(name: str, profile: str = "debug") -> Path:
     """Where cargo leaves the dynamic library of this crate name."""
     pattern = {"Windows": "{}.dll", "Darwin": "lib{}.dylib"}.get(platform.system(), "lib{}.so")
-    return target_dir() / "debug" / pattern.format(name)
+    return target_dir() / profile / pattern.format(name)
 
 
 def place(source: Path, destination: Path) -> None:
@@ -46,9 +46,9 @@ def place(source: Path, destination: Path) -> None:
     os.replace(fresh, destination)
 
 
-def place_python() -> None:
+def place_python(profile: str = "debug") -> None:
     suffix = ".pyd" if sys.platform == "win32" else ".abi3.so"
-    place(built_module("_tidelog"), ROOT / "python" / "src" / "tidelog" / f"_tidelog{suffix}")
+    place(built_module("_tidelog", profile), ROOT / "python" / "src" / "tidelog" / f"_tidelog{suffix}")
 
 
 def build_environment() -> dict[str, str]:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import native
@@ -31,6 +32,19 @@ class Missing(Exception):
 
 def in_ci() -> bool:
     return os.environ.get("CI", "").lower() in ("1", "true")
+
+
+def attempt(name: str, suite: Callable[[], Tally]) -> Tally:
+    """Runs a suite; whatever becomes of it, the caller goes on with the next."""
+    print(f"\n== {name}", flush=True)
+    try:
+        return suite()
+    except Missing as missing:
+        print(f"SKIPPED {name}: {missing}", flush=True)
+        return Tally(failed=1) if in_ci() else Tally(skipped=1)
+    except Exception as error:
+        print(f"FAILED {name}: {error}", flush=True)
+        return Tally(failed=1)
 
 
 def need(tool: str, why: str) -> str:
@@ -142,16 +156,21 @@ def node() -> Tally:
     return counted(summary.node, "node", "--test", "--test-reporter=spec", *tests, cwd=ROOT / "node")
 
 
-def node_tools() -> None:
-    """Installs the Node tools and builds the addon, the package and its tests."""
+def node_tools(profile: str = "debug") -> None:
+    """Installs the Node tools, takes over the addon of this profile, and compiles the package and its tests."""
     npm, node = need("npm", NODE_WANTED), need("node", NODE_WANTED)
     version = subprocess.run([node, "--version"], check=True, capture_output=True, text=True).stdout.strip()
     if int(version.lstrip("v").split(".")[0]) < NODE_MIN:
         raise Missing(f"{NODE_WANTED}, this is {version}")
     must(sys.executable, "scripts/setup_node.py")
-    workspace_build()
+    if profile == "debug":
+        workspace_build()
     must(
-        "node", "scripts/place-native.mjs", native.built_module("tidelog_napi"), native.host_triple(), cwd=ROOT / "node"
+        "node",
+        "scripts/place-native.mjs",
+        native.built_module("tidelog_napi", profile),
+        native.host_triple(),
+        cwd=ROOT / "node",
     )
     must(npm, "run", "--silent", "build", cwd=ROOT / "node")
     must(npm, "run", "--silent", "build:test", cwd=ROOT / "node")

@@ -17,11 +17,13 @@ def code(text: str) -> str:
 def sources(folder: str) -> dict[Path, str]:
     """The code of each file below the folder, tests left out; empty if there is no such folder."""
     base = ROOT / folder
-    paths = sorted(base.rglob("*.rs"))
+    root = base / "lib.rs"
+    only_tested = re.findall(r"#\[cfg\(test\)\]\s*mod (\w+);", root.read_text()) if root.exists() else []
+    tests = {"tests", *only_tested}
     return {
         path.relative_to(ROOT): code(path.read_text(encoding="utf-8"))
-        for path in paths
-        if "tests" not in path.relative_to(base).with_suffix("").parts
+        for path in sorted(base.rglob("*.rs"))
+        if tests.isdisjoint(path.relative_to(base).with_suffix("").parts)
     }
 
 
