@@ -70,17 +70,23 @@ pub(crate) struct Keyring {
     /// Epochs whose wrap to this device was opened.
     opened: HashSet<(EntryId, KeyId)>,
     names: HashMap<CircleId, NameKey>,
+    /// The keys to write with, as of the directory with so many entries: the choice costs time.
+    writers: HashMap<CircleId, KeyId>,
+    learned_len: usize,
 }
 
 impl Keyring {
     /// An empty keyring.
-    pub(crate) fn new(device: Arc<DeviceKeys>, workspace: WorkspaceId) -> Self {
-        Self { device, workspace, keys: HashMap::new(), opened: HashSet::new(), names: HashMap::new() }
-    }
-
-    /// Takes the name key that was made with a circle, before there is an epoch that seals it.
-    pub(crate) fn adopt_name_key(&mut self, circle: CircleId, name: NameKey) {
-        self.names.insert(circle, name);
+    pub(crate) fn new(workspace: WorkspaceId, device: Arc<DeviceKeys>) -> Self {
+        Self {
+            device,
+            workspace,
+            keys: HashMap::new(),
+            opened: HashSet::new(),
+            names: HashMap::new(),
+            writers: HashMap::new(),
+            learned_len: 0,
+        }
     }
 
     /// Opens what the directory holds for this device.
@@ -107,6 +113,11 @@ impl Keyring {
                 self.names.insert(epoch.circle, name);
             }
         }
+        self.writers = [CircleId::WORKSPACE]
+            .into_iter()
+            .filter_map(|circle| Some((circle, self.choose(&circle, directory)?)))
+            .collect();
+        self.learned_len = directory.len();
         learned
     }
 
@@ -156,6 +167,15 @@ impl Keyring {
     /// the circle and nobody else but the root, the one with the highest number, then the smallest
     /// key id. `None` means that a new epoch has to be made first.
     pub(crate) fn writer_key(&self, circle: &CircleId, directory: &Directory) -> Option<&Arc<EpochKey>> {
+        let key_id = if directory.len() == self.learned_len {
+            self.writers.get(circle).copied()
+        } else {
+            self.choose(circle, directory)
+        };
+        self.keys.get(&key_id?)
+    }
+
+    fn choose(&self, circle: &CircleId, directory: &Directory) -> Option<KeyId> {
         let devices: Vec<_> = directory.users().into_iter().flat_map(|user| user.devices).collect();
         let root = directory.root().map(|root| root.pk);
         let fits = |epoch: &&Epoch| {
@@ -167,46 +187,35 @@ impl Keyring {
                     .all(|wrap| Some(wrap.device) == root || directory.is_member(&wrap.device))
         };
         let better = |a: &&Epoch, b: &&Epoch| a.epoch.cmp(&b.epoch).then_with(|| b.key_id.cmp(&a.key_id));
-        let epoch = directory.epochs(circle).into_iter().filter(fits).max_by(better)?;
-        self.keys.get(&epoch.key_id)
+        directory.epochs(circle).into_iter().filter(fits).max_by(better).map(|epoch| epoch.key_id)
     }
 
-    /// The operation that starts the next epoch of a circle, for all its devices, the root, and
-    /// devices that the same directory entry adds.
-    ///
-    /// An earlier key that this device cannot open is stood in for by random bytes: readers find
-    /// that these are not what was committed to, and nobody is kept from writing.
+    /// The operation that starts the first epoch of a new workspace.
     ///
     /// # Errors
     ///
     /// [`KeyringError`].
-    pub(crate) fn new_epoch(
+    pub(crate) fn first_epoch(
+        name: &NameKey,
+        directory: &Directory,
+        random: &dyn Random,
+    ) -> Result<Op, KeyringError> {
+        epoch_op(CircleId::WORKSPACE, name, directory, &HashMap::new(), random)
+    }
+
+    /// The operation that starts the next epoch of a circle.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`].
+    pub(crate) fn next_epoch(
         &self,
         circle: CircleId,
         directory: &Directory,
-        joining: &[Recipient],
         random: &dyn Random,
     ) -> Result<Op, KeyringError> {
         let name = self.names.get(&circle).ok_or(KeyringError::NoKey)?;
-        let next = directory.next_epoch(&circle).ok_or(KeyringError::Epochs)?;
-        let key = EpochKey::generate(random);
-        let label = EpochLabel { workspace: self.workspace, circle, epoch: next.epoch, commit: key.commit() };
-        let seal_previous = |key_id: &KeyId| {
-            let stand_in = || Arc::new(EpochKey::generate(random));
-            let previous = self.keys.get(key_id).cloned().unwrap_or_else(stand_in);
-            (*key_id, epoch::seal_previous(&key, &label, key_id, &previous, random))
-        };
-        let mut recipients = members(directory);
-        recipients.extend_from_slice(joining);
-        Ok(Op::KeyEpoch {
-            circle,
-            epoch: next.epoch,
-            key_id: key.id(),
-            commit: key.commit(),
-            name_wrap: name.seal(&key, &label, random),
-            prev: next.prev.iter().map(seal_previous).collect(),
-            wraps: wraps(&key, &label, &recipients, random)?,
-        })
+        epoch_op(circle, name, directory, &self.keys, random)
     }
 
     /// The operations that give devices every newest key of a circle that this device holds;
@@ -234,6 +243,37 @@ impl Keyring {
         }
         if grants.is_empty() { Err(KeyringError::NoKey) } else { Ok(grants) }
     }
+}
+
+/// An epoch for all devices of the workspace and its root, with the earlier keys it must seal.
+///
+/// An earlier key that this device cannot open is stood in for by random bytes: readers find that
+/// these are not what was committed to, and nobody is kept from writing.
+fn epoch_op(
+    circle: CircleId,
+    name: &NameKey,
+    directory: &Directory,
+    known: &HashMap<KeyId, Arc<EpochKey>>,
+    random: &dyn Random,
+) -> Result<Op, KeyringError> {
+    let next = directory.next_epoch(&circle).ok_or(KeyringError::Epochs)?;
+    let key = EpochKey::generate(random);
+    let label =
+        EpochLabel { workspace: directory.workspace(), circle, epoch: next.epoch, commit: key.commit() };
+    let seal_previous = |key_id: &KeyId| {
+        let stand_in = || Arc::new(EpochKey::generate(random));
+        let previous = known.get(key_id).cloned().unwrap_or_else(stand_in);
+        (*key_id, epoch::seal_previous(&key, &label, key_id, &previous, random))
+    };
+    Ok(Op::KeyEpoch {
+        circle,
+        epoch: next.epoch,
+        key_id: key.id(),
+        commit: key.commit(),
+        name_wrap: name.seal(&key, &label, random),
+        prev: next.prev.iter().map(seal_previous).collect(),
+        wraps: wraps(&key, &label, &members(directory), random)?,
+    })
 }
 
 /// All devices of the workspace, and its root.
