@@ -9,6 +9,8 @@
 mod admit;
 mod draft;
 mod error;
+#[cfg(test)]
+mod faults;
 mod index;
 mod open;
 mod read;
@@ -214,6 +216,9 @@ impl Log {
         if let Err(error) = lock(&self.inner.writer).settle() {
             tracing::warn!(%error, "the state was not made durable; the next open catches up");
         }
+        // Nothing may write to the files once somebody else can have the folder.
+        self.inner.shared.state.close();
+        self.inner.shared.segments.close();
         lock(&self.lock).take();
     }
 

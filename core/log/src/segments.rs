@@ -104,6 +104,9 @@ pub enum SegmentError {
     /// More than [`APPEND_BYTES_MAX`] in one append.
     #[error("append is too large")]
     TooLarge,
+    /// The log was closed, or was opened and not yet recovered.
+    #[error("log is closed")]
+    Closed,
     /// The storage failed.
     #[error("could not access the log")]
     Io(#[from] io::Error),
@@ -312,10 +315,7 @@ impl Segments {
     ///
     /// [`SegmentError::DiskFull`], [`SegmentError::ReadOnly`] or [`SegmentError::TooLarge`]. None of the
     /// entries then counts as written, though after a crash some may be found again.
-    ///
-    /// # Panics
-    ///
-    /// If the log was opened and not recovered.
+    /// [`SegmentError::Closed`] after [`Segments::close`], or before [`Segments::recover`].
     pub fn append(&self, entries: &[Entry]) -> Result<Vec<Place>, SegmentError> {
         debug_assert!(ends_proven(entries), "every chain of an append ends with a signed entry");
         if entries.is_empty() {
@@ -323,7 +323,7 @@ impl Segments {
         }
         let (frames, mut places) = encode_frames(entries)?;
         let mut writer = self.writer();
-        let writer = writer.as_mut().expect("a log is recovered before it is appended to");
+        let writer = writer.as_mut().ok_or(SegmentError::Closed)?;
         if let Some(kind) = writer.read_only {
             return Err(SegmentError::ReadOnly(kind));
         }
@@ -422,17 +422,24 @@ impl Segments {
     }
 }
 
-/// Closing the log leaves a mark, so that damage to the last append can be told from a torn tail.
-impl Drop for Segments {
-    fn drop(&mut self) {
-        let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let Some(writer) = writer.take() else { return };
+impl Segments {
+    /// Closes the log, and leaves a mark, so that damage to the last append can be told from a torn
+    /// tail. Later appends answer [`SegmentError::Closed`]. Must come before another opener may
+    /// write; dropping the log does the same.
+    pub fn close(&self) {
+        let Some(writer) = self.writer().take() else { return };
         let has_space = writer.allocated - writer.position >= FRAME_WORD_LEN;
         if writer.appended && !writer.abandoned && has_space {
             // Without the mark only the last append is worse protected.
             let _ =
                 self.file(writer.segment).write_at(writer.position.into(), &FIRST_OF_APPEND.to_le_bytes());
         }
+    }
+}
+
+impl Drop for Segments {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 

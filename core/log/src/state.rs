@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::{Bound, ControlFlow};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use redb::{
     Builder, Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable,
@@ -19,14 +19,20 @@ use redb::{
 /// Memory that redb may use to cache pages, in bytes.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
-/// The state file cannot be read or written; it may be dropped and built anew from the segments.
+/// Why the state cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("state file: {0}")]
-pub struct StateError(String);
+pub enum StateError {
+    /// It cannot be read or written; it may be dropped and built anew from the segments.
+    #[error("state file: {0}")]
+    Failed(String),
+    /// It was closed.
+    #[error("the state file is closed")]
+    Closed,
+}
 
 impl StateError {
     fn new(error: impl std::fmt::Display) -> Self {
-        Self(error.to_string())
+        Self::Failed(error.to_string())
     }
 }
 
@@ -79,7 +85,7 @@ pub fn prefix_end(prefix: &[u8]) -> Option<Vec<u8>> {
 /// The open state file.
 #[derive(Debug)]
 pub(crate) struct State {
-    database: Database,
+    database: RwLock<Option<Database>>,
 }
 
 impl State {
@@ -89,7 +95,7 @@ impl State {
             Builder::new()
                 .set_cache_size(CACHE_BYTES)
                 .create_with_backend(backend)
-                .map(|database| Self { database })
+                .map(|database| Self { database: RwLock::new(Some(database)) })
                 .map_err(StateError::new)
         })
     }
@@ -102,8 +108,10 @@ impl State {
         durable: bool,
         change: impl FnOnce(&StateBatch<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        let database = self.database();
         guarded(|| {
-            let mut transaction = self.database.begin_write().map_err(StateError::new)?;
+            let database = database.as_ref().ok_or(StateError::Closed)?;
+            let mut transaction = database.begin_write().map_err(StateError::new)?;
             let durability = if durable { Durability::Immediate } else { Durability::None };
             transaction.set_durability(durability).map_err(StateError::new)?;
             transaction.set_quick_repair(durable);
@@ -115,10 +123,22 @@ impl State {
         })
     }
 
+    /// Lets go of the file, so that nothing is written to it when another opener has it. Waits for a
+    /// running transaction. Later calls answer [`StateError::Closed`].
+    pub(crate) fn close(&self) {
+        drop(self.database.write().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    fn database(&self) -> RwLockReadGuard<'_, Option<Database>> {
+        self.database.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A snapshot of what is committed.
     pub(crate) fn view(&self) -> Result<StateView, StateError> {
+        let database = self.database();
         guarded(|| {
-            let transaction = self.database.begin_read().map_err(StateError::new)?;
+            let database = database.as_ref().ok_or(StateError::Closed)?;
+            let transaction = database.begin_read().map_err(StateError::new)?;
             Ok(StateView { tables: Mutex::default(), transaction })
         })
     }
@@ -207,7 +227,7 @@ impl StateView {
         call: impl FnOnce(&ReadOnlyTable<&'static [u8], &'static [u8]>) -> Result<T, StateError>,
     ) -> Result<T, StateError> {
         guarded(|| {
-            let mut tables = self.tables.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
             let table = match tables.entry(name) {
                 std::collections::hash_map::Entry::Occupied(open) => open.into_mut(),
                 std::collections::hash_map::Entry::Vacant(place) => {

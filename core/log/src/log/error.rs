@@ -41,13 +41,19 @@ pub enum LogError {
 
 impl From<SegmentError> for LogError {
     fn from(error: SegmentError) -> Self {
-        Self::Segments(Arc::new(error))
+        match error {
+            SegmentError::Closed => Self::Closed,
+            error => Self::Segments(Arc::new(error)),
+        }
     }
 }
 
 impl From<StateError> for LogError {
     fn from(error: StateError) -> Self {
-        Self::State(Arc::new(error))
+        match error {
+            StateError::Closed => Self::Closed,
+            StateError::Failed(_) => Self::State(Arc::new(error)),
+        }
     }
 }
 

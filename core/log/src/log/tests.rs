@@ -242,6 +242,30 @@ fn a_closed_log_answers_closed_and_frees_its_folder() {
 }
 
 #[test]
+fn a_closed_log_that_is_still_held_writes_nothing_over_what_a_later_opener_wrote() {
+    let workspace = TestWorkspace::new(16);
+    let (storage, closed) = founded(&workspace);
+    write(&closed, &workspace, 1);
+    closed.shutdown();
+    let log = Log::open(workspace.options(Arc::new(storage.clone()), 1)).expect("opens");
+    let id = write(&log, &workspace, 1)[0];
+    drop(closed);
+    assert!(log.verify(&mut |_, _| {}).expect("reads").problems.is_empty());
+    log.shutdown();
+    let log = Log::open(workspace.options(Arc::new(storage), 1)).expect("opens");
+    assert!(log.entry(&id).expect("reads").is_some());
+    assert!(matches!(write_closed(&log, &workspace), Err(LogError::Closed)));
+}
+
+/// What a closed log answers to a write and to reads.
+fn write_closed(log: &Log, workspace: &TestWorkspace) -> Result<Vec<Committed>, LogError> {
+    log.shutdown();
+    assert!(matches!(log.entry_at(1), Err(LogError::Closed)));
+    assert!(matches!(log.verify(&mut |_, _| {}), Err(LogError::Closed)));
+    log.commit_blocking(vec![workspace.draft(0, STREAM, vec![1])])
+}
+
+#[test]
 fn concurrent_writers_share_groups_and_each_hears_of_its_own_entry() {
     let workspace = TestWorkspace::new(13);
     let mut options = workspace.options(Arc::new(MemoryStorage::new()), 1);

@@ -97,18 +97,15 @@ impl Segments {
     ///
     /// # Errors
     ///
-    /// What the storage reports. What `visit` returns.
-    ///
-    /// # Panics
-    ///
-    /// If the log was opened and not recovered.
+    /// What the storage reports. What `visit` returns. [`SegmentError::Closed`] after
+    /// [`Segments::close`], or before [`Segments::recover`].
     pub fn scan<E: From<SegmentError>>(
         &self,
         visit: &mut dyn FnMut(Place, Entry) -> Result<(), E>,
     ) -> Result<RecoveryReport, E> {
         let (segment, position) = {
             let writer = self.writer();
-            let writer = writer.as_ref().expect("a log is recovered before it is scanned");
+            let writer = writer.as_ref().ok_or(SegmentError::Closed)?;
             (writer.segment, writer.position)
         };
         self.pass(None, Some((segment, position)), visit).map(|(report, _)| report)
