@@ -300,8 +300,8 @@ impl Directory {
         heads
     }
 
-    /// The key of a device, checked and ready: of any that some entry certifies, active or not,
-    /// and of the root.
+    /// The key of a device, checked and ready: of any with a good certificate in some entry, active
+    /// or not, and of the root.
     #[must_use]
     pub fn public_key(&self, device: &DeviceId) -> Option<PublicKey> {
         self.0.public_keys.get(device).cloned()
@@ -483,15 +483,20 @@ impl Fold {
     fn add(&mut self, node: NodeIndex, user: UserId, role: Option<Role>, certs: Vec<DeviceCert>) -> bool {
         let names_user = role.is_none()
             || certs.first().is_some_and(|first| user_id(&self.workspace, &first.sign_pk) == user);
-        let keys: Option<Vec<_>> = certs
-            .iter()
-            .map(|cert| {
-                cert.verify(&self.workspace, &user).filter(|key| !self.members.is_root(&key.device()))
-            })
-            .collect();
-        let Some(keys) = keys.filter(|_| names_user) else { return false };
-        self.public_keys.extend(keys.into_iter().map(|key| (key.device(), key)));
+        let good = certs.iter().all(|cert| {
+            !self.members.is_root(&cert.sign_pk)
+                && (self.members.has_certificate(&user, cert) || self.accept(&user, cert))
+        });
+        if !good || !names_user {
+            return false;
+        }
         self.members.add(&self.dag, node, user, role, certs)
+    }
+
+    /// Verifies a certificate and keeps its device's public key.
+    fn accept(&mut self, user: &UserId, cert: &DeviceCert) -> bool {
+        let key = cert.verify(&self.workspace, user);
+        key.map(|key| self.public_keys.insert(cert.sign_pk, key)).is_some()
     }
 }
 

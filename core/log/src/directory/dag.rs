@@ -136,13 +136,37 @@ impl Dag {
 
     /// The union of entries and their pasts.
     fn join(&self, nodes: &[NodeIndex]) -> Clock {
-        let mut all: Clock = Vec::new();
+        let mut all = Clock::new();
         for node in nodes.iter().map(|&index| &self.nodes[index]) {
-            all.push((node.chain, node.before + 1));
-            all.extend_from_slice(&node.others);
+            if count(&all, node.chain) > node.before {
+                continue;
+            }
+            all = merge(&all, &node.others);
+            match all.binary_search_by_key(&node.chain, |(chain, _)| *chain) {
+                Ok(index) => all[index].1 = node.before + 1,
+                Err(index) => all.insert(index, (node.chain, node.before + 1)),
+            }
         }
-        all.sort_unstable_by(|one, other| one.0.cmp(&other.0).then(other.1.cmp(&one.1)));
-        all.dedup_by_key(|(chain, _)| *chain);
         all
     }
+}
+
+/// The union of two sets of entries.
+fn merge(one: &Clock, other: &Clock) -> Clock {
+    let mut merged = Clock::with_capacity(one.len() + other.len());
+    let mut rest = &other[..];
+    for &(chain, count) in one {
+        let smaller = rest.iter().take_while(|(other, _)| *other < chain).count();
+        merged.extend_from_slice(&rest[..smaller]);
+        rest = &rest[smaller..];
+        match rest.split_first() {
+            Some((&(same, other), after)) if same == chain => {
+                merged.push((chain, count.max(other)));
+                rest = after;
+            }
+            _ => merged.push((chain, count)),
+        }
+    }
+    merged.extend_from_slice(rest);
+    merged
 }

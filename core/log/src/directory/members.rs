@@ -22,7 +22,7 @@
 //! one that voids something (a race, or an attack) has everything decided again. Removal and
 //! demotion belong here too: they void by the same order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::body::Role;
 use super::certificate::DeviceCert;
@@ -53,13 +53,23 @@ struct Addition {
     valid: Option<Authority>,
 }
 
+/// The additions that concern one user or device. Those that do not count may be many: anybody
+/// known can repeat them.
+#[derive(Debug, Clone, Default)]
+struct Mentions {
+    all: Vec<usize>,
+    valid: Vec<usize>,
+}
+
 /// All additions, and those that concern a user or device.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Members {
     root: Option<DeviceId>,
     additions: Vec<Addition>,
-    by_user: HashMap<UserId, Vec<usize>>,
-    by_device: HashMap<DeviceId, Vec<usize>>,
+    by_user: HashMap<UserId, Mentions>,
+    by_device: HashMap<DeviceId, Mentions>,
+    /// Devices with certificates for more than one user.
+    ambiguous: HashSet<DeviceId>,
 }
 
 impl Members {
@@ -80,22 +90,31 @@ impl Members {
     ) -> bool {
         let index = self.additions.len();
         for cert in &certs {
-            let additions = self.by_device.entry(cert.sign_pk).or_default();
-            if additions.last() != Some(&index) {
-                additions.push(index);
+            let mentions = self.by_device.entry(cert.sign_pk).or_default();
+            if mentions.all.first().is_some_and(|&first| self.additions[first].user != user) {
+                self.ambiguous.insert(cert.sign_pk);
+            }
+            if mentions.all.last() != Some(&index) {
+                mentions.all.push(index);
             }
         }
-        self.by_user.entry(user).or_default().push(index);
+        self.by_user.entry(user).or_default().all.push(index);
         self.additions.push(Addition { node, user, role, certs, valid: None });
-        self.additions[index].valid = self
-            .class(dag, &dag.node(node).author, dag.past(node))
-            .and_then(|class| self.decide(dag, index, class));
-        self.voids_others(dag, index) && self.decide_all(dag)
+        if let Some(class) = self.class(dag, &dag.node(node).author, dag.past(node)) {
+            self.settle(dag, index, class);
+        }
+        self.voids_others(dag, index) && self.settle_all(dag)
+    }
+
+    /// Whether an addition held already has this certificate for this user, so that it is good.
+    pub(super) fn has_certificate(&self, user: &UserId, cert: &DeviceCert) -> bool {
+        self.mentions_of(&cert.sign_pk)
+            .any(|addition| addition.user == *user && addition.certs.contains(cert))
     }
 
     /// Whether a certificate of the device lies in the view, in an addition that counts or not.
     pub(super) fn is_certified(&self, dag: &Dag, device: &DeviceId, view: View<'_>) -> bool {
-        self.of_device(device).any(|addition| view.contains(dag.node(addition.node)))
+        self.mentions_of(device).any(|addition| view.contains(dag.node(addition.node)))
     }
 
     pub(super) fn is_root(&self, device: &DeviceId) -> bool {
@@ -112,17 +131,18 @@ impl Members {
 
     /// The user of a device and its role in a view, if the device counts there.
     pub(super) fn standing(&self, dag: &Dag, device: &DeviceId, view: View<'_>) -> Option<(UserId, Role)> {
-        let mut user = None;
-        let mut counts = false;
-        for addition in self.of_device(device).filter(|addition| view.contains(dag.node(addition.node))) {
-            if user.is_some_and(|user| user != addition.user) {
-                return None;
-            }
-            user = Some(addition.user);
-            counts |= self.counts(dag, addition);
-        }
-        let user = user.filter(|_| counts)?;
-        self.role(dag, &user, view).map(|role| (user, role))
+        let user = if self.ambiguous.contains(device) {
+            let in_view = |addition: &&Addition| view.contains(dag.node(addition.node));
+            let mut users = self.mentions_of(device).filter(in_view).map(|addition| addition.user);
+            let user = users.next()?;
+            users.all(|other| other == user).then_some(user)?
+        } else {
+            self.mentions_of(device).next()?.user
+        };
+        let counts =
+            |addition: &Addition| view.contains(dag.node(addition.node)) && self.counts(dag, addition);
+        let active = self.valid_of_device(device).any(counts);
+        active.then(|| self.role(dag, &user, view)).flatten().map(|role| (user, role))
     }
 
     /// The role of a user in a view; `None` if it is not a member there.
@@ -144,16 +164,16 @@ impl Members {
         self.by_user.keys()
     }
 
-    /// All devices ever certified for a user, with repetitions.
+    /// The devices that valid additions name for a user, with repetitions.
     pub(super) fn devices_of(&self, user: &UserId) -> impl Iterator<Item = DeviceId> {
-        self.of_user(user).flat_map(|addition| addition.certs.iter().map(|cert| cert.sign_pk))
+        self.valid_of_user(user).flat_map(|addition| addition.certs.iter().map(|cert| cert.sign_pk))
     }
 
     /// The newest certificate of a device among additions that count, and the entry that first
     /// added the device: the certificate with the highest version, ties by smallest bytes, and the
     /// entry with the smallest id.
     pub(super) fn certificate(&self, dag: &Dag, device: &DeviceId) -> Option<(&DeviceCert, NodeIndex)> {
-        let counting = || self.of_device(device).filter(|addition| self.counts(dag, addition));
+        let counting = || self.valid_of_device(device).filter(|addition| self.counts(dag, addition));
         let cert = counting()
             .flat_map(|addition| addition.certs.iter().filter(|cert| cert.sign_pk == *device))
             .min_by_key(|cert| (std::cmp::Reverse(cert.cert_version), cert.encode()))?;
@@ -161,23 +181,52 @@ impl Members {
         Some((cert, added))
     }
 
-    fn of_device(&self, device: &DeviceId) -> impl Iterator<Item = &Addition> {
-        self.by_device.get(device).into_iter().flatten().map(|&index| &self.additions[index])
+    /// The additions with a certificate of a device, whether they count or not.
+    fn mentions_of(&self, device: &DeviceId) -> impl Iterator<Item = &Addition> {
+        self.by_device
+            .get(device)
+            .into_iter()
+            .flat_map(|mentions| &mentions.all)
+            .map(|&index| &self.additions[index])
     }
 
-    fn of_user(&self, user: &UserId) -> impl Iterator<Item = &Addition> {
-        self.by_user.get(user).into_iter().flatten().map(|&index| &self.additions[index])
+    fn valid_of_device(&self, device: &DeviceId) -> impl Iterator<Item = &Addition> {
+        self.by_device
+            .get(device)
+            .into_iter()
+            .flat_map(|mentions| &mentions.valid)
+            .map(|&index| &self.additions[index])
+    }
+
+    fn valid_of_user(&self, user: &UserId) -> impl Iterator<Item = &Addition> {
+        self.by_user
+            .get(user)
+            .into_iter()
+            .flat_map(|mentions| &mentions.valid)
+            .map(|&index| &self.additions[index])
     }
 
     /// The valid `AddUser` of a user.
     fn users_added(&self, user: &UserId) -> impl Iterator<Item = (&Addition, Authority, Role)> {
-        self.of_user(user).filter_map(|addition| Some((addition, addition.valid?, addition.role?)))
+        self.valid_of_user(user).filter_map(|addition| Some((addition, addition.valid?, addition.role?)))
     }
 
-    /// Whether an addition is valid and its user is a member where it adds.
+    /// Whether a valid addition counts: its user is a member where it adds.
     fn counts(&self, dag: &Dag, addition: &Addition) -> bool {
-        addition.valid.is_some()
-            && (addition.role.is_some() || self.role(dag, &addition.user, dag.past(addition.node)).is_some())
+        addition.role.is_some() || self.role(dag, &addition.user, dag.past(addition.node)).is_some()
+    }
+
+    /// Records what [`Members::decide`] says about an undecided addition.
+    fn settle(&mut self, dag: &Dag, index: usize, class: Class) {
+        let Some(authority) = self.decide(dag, index, class) else { return };
+        let addition = &mut self.additions[index];
+        addition.valid = Some(authority);
+        let by_user = self.by_user.get_mut(&addition.user);
+        by_user.expect("each addition is indexed by its user").valid.push(index);
+        for cert in &addition.certs {
+            let by_device = self.by_device.get_mut(&cert.sign_pk);
+            by_device.expect("each addition is indexed by its devices").valid.push(index);
+        }
     }
 
     /// Decides one addition, given its author's class and that all is decided that it depends on.
@@ -210,7 +259,7 @@ impl Members {
         let addition = &self.additions[index];
         let (Some(authority), Some(role)) = (addition.valid, addition.role) else { return false };
         let past = dag.past(addition.node);
-        self.of_user(&addition.user).any(|other| {
+        self.valid_of_user(&addition.user).any(|other| {
             let Some(theirs) = other.valid else { return false };
             let outranked = match other.role {
                 Some(_) => theirs.class < authority.class,
@@ -220,18 +269,20 @@ impl Members {
         })
     }
 
-    /// Decides all additions again, class by class from the top, in an order that has pasts first.
-    fn decide_all(&mut self, dag: &Dag) -> bool {
+    /// Decides all additions again, class by class from the top, pasts first; true if any changed.
+    fn settle_all(&mut self, dag: &Dag) -> bool {
         let before: Vec<_> = self.additions.iter_mut().map(|addition| addition.valid.take()).collect();
+        self.by_user.values_mut().for_each(|mentions| mentions.valid.clear());
+        self.by_device.values_mut().for_each(|mentions| mentions.valid.clear());
         let mut open: Vec<usize> = (0..self.additions.len()).collect();
         for class in (0..=ROOT_CLASS).rev() {
             open.retain(|&index| {
                 let node = self.additions[index].node;
-                let decided = self.class(dag, &dag.node(node).author, dag.past(node)) == Some(class);
-                if decided {
-                    self.additions[index].valid = self.decide(dag, index, class);
+                let is_due = self.class(dag, &dag.node(node).author, dag.past(node)) == Some(class);
+                if is_due {
+                    self.settle(dag, index, class);
                 }
-                !decided
+                !is_due
             });
         }
         self.additions.iter().zip(before).any(|(addition, before)| addition.valid != before)

@@ -25,8 +25,25 @@ impl Author {
         DeviceCert::issue(&self.signer, kem_key(&self.id()), workspace, user)
     }
 
+    /// Signs a certificate of this device anew, after a field was changed.
+    pub(super) fn reissue(&self, cert: DeviceCert, workspace: &WorkspaceId, user: &UserId) -> DeviceCert {
+        let signed = [&b"TIDE1 device crt"[..], &workspace.0, &user.0, &cert.encode()[..73]].concat();
+        DeviceCert { self_sig: self.signer.sign(&signed), ..cert }
+    }
+
     /// The device's next entry, not inserted anywhere.
     pub(super) fn entry(&mut self, workspace: &WorkspaceId, parents: Vec<EntryId>, ops: Vec<Op>) -> Entry {
+        self.entry_with(workspace, parents, ops, |_| {})
+    }
+
+    /// The device's next entry, its header changed before it is signed.
+    pub(super) fn entry_with(
+        &mut self,
+        workspace: &WorkspaceId,
+        parents: Vec<EntryId>,
+        ops: Vec<Op>,
+        change: impl FnOnce(&mut Header),
+    ) -> Entry {
         let payload = Body { parents: parents.clone(), ops }.encode().expect("within the limits");
         self.seq += 1;
         let mut header = Header {
@@ -44,6 +61,7 @@ impl Author {
             payload_hash: payload_hash(&payload),
             signature: [0; 64],
         };
+        change(&mut header);
         header.sign(&self.signer);
         let entry = Entry::new(header, payload).expect("well formed");
         self.last = Some(entry.id());
@@ -90,10 +108,6 @@ impl Fixture {
         user_id(&self.workspace, &device.id())
     }
 
-    pub(super) fn genesis(&self) -> EntryId {
-        EntryId(self.workspace.0)
-    }
-
     /// Writes an entry under all heads.
     pub(super) fn write(&mut self, author: &mut Author, ops: Vec<Op>) -> EntryId {
         self.write_under(author, self.directory.parents_for(author.last), ops)
@@ -138,4 +152,26 @@ pub(super) fn key_epoch(number: u32, next: &NextEpoch, recipients: &[DeviceId]) 
 
 pub(super) fn wrap(device: &DeviceId) -> Wrap {
     Wrap { device: *device, enc: [3; 32], ct: [4; 48] }
+}
+
+/// A workspace with one owner.
+pub(super) fn owned() -> (Fixture, Author) {
+    let mut fixture = Fixture::new();
+    let owner = Author::new(1);
+    let add = fixture.add_user(Role::Owner, &[&owner]);
+    fixture.root_writes(vec![add]);
+    (fixture, owner)
+}
+
+/// A workspace with an owner, an admin, a writer and a reader.
+pub(super) fn peopled() -> (Fixture, [Author; 4]) {
+    let (mut fixture, mut owner) = owned();
+    let (admin, writer, reader) = (Author::new(2), Author::new(3), Author::new(4));
+    let ops = vec![
+        fixture.add_user(Role::Admin, &[&admin]),
+        fixture.add_user(Role::Writer, &[&writer]),
+        fixture.add_user(Role::Reader, &[&reader]),
+    ];
+    fixture.write(&mut owner, ops);
+    (fixture, [owner, admin, writer, reader])
 }
