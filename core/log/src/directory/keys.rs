@@ -14,6 +14,7 @@
 //! write with checks its recipients against the members.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::body::{Role, SEALED_KEY_LEN, Wrap};
 use super::dag::{Dag, NodeIndex, View};
@@ -63,16 +64,16 @@ pub fn key_id(commit: &[u8; 32]) -> KeyId {
 #[derive(Debug, Clone)]
 struct Linked {
     node: NodeIndex,
-    epoch: Epoch,
+    epoch: Arc<Epoch>,
     /// The linked epochs it seals.
-    seals: Vec<usize>,
+    seals: Arc<[usize]>,
     valid: bool,
 }
 
 #[derive(Debug, Clone)]
 struct Grant {
     node: NodeIndex,
-    wraps: Vec<Wrap>,
+    wraps: Arc<[Wrap]>,
     valid: bool,
 }
 
@@ -92,7 +93,7 @@ impl Keys {
         let Some(seals) = self.link(dag, members, node, &epoch) else { return };
         let index = self.epochs.len();
         self.by_key.entry(epoch.key_id).or_default().push(index);
-        self.epochs.push(Linked { node, epoch, seals, valid: false });
+        self.epochs.push(Linked { node, epoch: Arc::new(epoch), seals: seals.into(), valid: false });
         self.decide(dag, members, index);
     }
 
@@ -111,7 +112,7 @@ impl Keys {
             .any(|linked| linked.epoch.circle == circle && dag.upto(node).contains(dag.node(linked.node)));
         if known && are_recipients(dag, members, node, &wraps) {
             let valid = is_writer(dag, members, node);
-            self.grants.entry(key_id).or_default().push(Grant { node, wraps, valid });
+            self.grants.entry(key_id).or_default().push(Grant { node, wraps: wraps.into(), valid });
         }
     }
 
@@ -132,7 +133,7 @@ impl Keys {
             .epochs
             .iter()
             .filter(|linked| linked.valid && linked.epoch.circle == *circle)
-            .map(|linked| &linked.epoch)
+            .map(|linked| &*linked.epoch)
             .collect();
         epochs.sort_by_key(|epoch| (epoch.epoch, epoch.key_id, epoch.entry));
         epochs
@@ -142,7 +143,7 @@ impl Keys {
     pub(super) fn wraps(&self, key_id: &KeyId, device: &DeviceId) -> Vec<&Wrap> {
         let epochs = self.of_key(key_id).filter(|linked| linked.valid).flat_map(|linked| &linked.epoch.wraps);
         let grants = self.grants.get(key_id).into_iter().flatten();
-        let grants = grants.filter(|grant| grant.valid).flat_map(|grant| &grant.wraps);
+        let grants = grants.filter(|grant| grant.valid).flat_map(|grant| &*grant.wraps);
         let mut wraps: Vec<_> = epochs.chain(grants).filter(|wrap| wrap.device == *device).collect();
         wraps.sort_by_key(|wrap| (wrap.enc, wrap.ct));
         wraps.dedup();
@@ -199,7 +200,7 @@ impl Keys {
         let linked = &self.epochs[index];
         let valid = is_writer(dag, members, linked.node) && self.seals_all(dag, linked);
         let newest = self.newest.entry(linked.epoch.circle).or_default();
-        for sealed in &linked.seals {
+        for sealed in &*linked.seals {
             newest.remove(sealed);
         }
         newest.insert(index);

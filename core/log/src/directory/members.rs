@@ -23,6 +23,7 @@
 //! demotion belong here too: they void by the same order.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::body::Role;
 use super::certificate::DeviceCert;
@@ -49,7 +50,7 @@ struct Addition {
     user: UserId,
     /// The role that an `AddUser` gives; `None` for an `AddDevice`.
     role: Option<Role>,
-    certs: Vec<DeviceCert>,
+    certs: Arc<[DeviceCert]>,
     valid: Option<Authority>,
 }
 
@@ -99,7 +100,7 @@ impl Members {
             }
         }
         self.by_user.entry(user).or_default().all.push(index);
-        self.additions.push(Addition { node, user, role, certs, valid: None });
+        self.additions.push(Addition { node, user, role, certs: certs.into(), valid: None });
         if let Some(class) = self.class(dag, &dag.node(node).author, dag.past(node)) {
             self.settle(dag, index, class);
         }
@@ -223,7 +224,7 @@ impl Members {
         addition.valid = Some(authority);
         let by_user = self.by_user.get_mut(&addition.user);
         by_user.expect("each addition is indexed by its user").valid.push(index);
-        for cert in &addition.certs {
+        for cert in &*addition.certs {
             let by_device = self.by_device.get_mut(&cert.sign_pk);
             by_device.expect("each addition is indexed by its devices").valid.push(index);
         }

@@ -17,6 +17,7 @@ pub(super) struct Addition {
 pub(super) struct Model {
     pub(super) root: Option<DeviceId>,
     pub(super) authors: Vec<DeviceId>,
+    pub(super) parents: Vec<Vec<usize>>,
     /// Of each entry, without itself.
     pub(super) pasts: Vec<u64>,
     pub(super) additions: Vec<Addition>,
@@ -29,6 +30,7 @@ impl Model {
     pub(super) fn add_entry(&mut self, author: DeviceId, parents: &[usize]) -> usize {
         let past = parents.iter().fold(0, |past, &parent| past | self.pasts[parent] | 1 << parent);
         self.authors.push(author);
+        self.parents.push(parents.to_vec());
         self.pasts.push(past);
         self.pasts.len() - 1
     }
