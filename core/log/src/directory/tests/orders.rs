@@ -309,24 +309,28 @@ proptest! {
     }
 
     #[test]
-    fn an_operation_counts_only_if_its_author_may(steps in steps()) {
-        let history = replay(&steps, false);
-        let directory = &history.fixture.directory;
-        let entry = |id: &EntryId| {
-            let found = history.fixture.entries.iter().find(|(entry, _)| entry.id() == *id);
-            &found.expect("written").0
+    fn epochs_and_grants_count_only_by_writers(steps in steps(), equivocate: bool) {
+        let history = replay(&steps, equivocate);
+        let (directory, model, verdicts) = (&history.fixture.directory, &history.model, history.model.fold());
+        let may_write = |node: usize| {
+            let standing = model.standing(&verdicts, &model.authors[node], model.pasts[node]);
+            standing.is_some_and(|(_, role)| role >= Role::Writer)
         };
-        for epoch in directory.epochs(&CIRCLE) {
-            let body = Body::decode(entry(&epoch.entry).payload()).expect("well formed");
-            let writer = body.parents.len() > 1
-                || directory.role_at(&epoch.author, &body.parents[0]).is_some_and(|role| role >= Role::Writer);
-            prop_assert!(writer);
+        let mut given = Vec::new();
+        let by_writers = history.fixture.entries.iter().enumerate().filter(|(node, _)| may_write(*node));
+        for (_, (entry, _)) in by_writers {
+            for op in Body::decode(entry.payload()).expect("well formed").ops {
+                if let Op::KeyEpoch { key_id, wraps, .. } | Op::KeyGrant { key_id, wraps, .. } = op {
+                    given.extend(wraps.iter().map(|wrap| (key_id, wrap.device)));
+                }
+            }
         }
-        for user in directory.users() {
-            for device in user.devices {
-                let device = directory.device(&device).expect("active");
-                let adder = history.model.authors.iter().any(|author| *author == device.added_by);
-                prop_assert!(adder);
+        for epoch in directory.epochs(&CIRCLE) {
+            let node = history.fixture.entries.iter().position(|(entry, _)| entry.id() == epoch.entry);
+            prop_assert!(may_write(node.expect("written")));
+            for device in &history.devices {
+                let wrapped = !directory.wraps(&epoch.key_id, device).is_empty();
+                prop_assert!(!wrapped || given.contains(&(epoch.key_id, *device)));
             }
         }
     }
