@@ -141,7 +141,7 @@ pub struct Session {
     sync: Option<Sync>,
     /// Whether the peer's greeting came.
     greeted: bool,
-    /// Whether the peer has shown a key or a token.
+    /// Whether the peer has shown a key or a token in this session.
     authenticated: bool,
     watched: BTreeSet<BoxId>,
     started_ms: u64,
@@ -236,7 +236,9 @@ impl Session {
     /// When [`Session::poke`] must be called at the latest, in the caller's milliseconds.
     #[must_use]
     pub fn deadline(&self) -> Option<u64> {
-        if self.authenticated {
+        // An initiator that syncs also waits for the greeting; letters need none.
+        let greets = self.role.is_initiator() && self.role.member().is_some();
+        if self.authenticated && (self.greeted || !greets) {
             self.sync.as_ref().and_then(Sync::deadline)
         } else {
             Some(self.started_ms.saturating_add(HANDSHAKE_MS))
@@ -365,6 +367,9 @@ impl Session {
             let (channel, hash) = handshake.finish()?;
             self.link = Link::Open { channel, hash };
         }
+        // Whoever answers an initiator has shown the relay's key, or the members' shared one. A
+        // responder knows nothing yet: the initiator's message may be a repetition.
+        self.authenticated = self.role.is_initiator();
         self.open()?;
         Ok(rest)
     }

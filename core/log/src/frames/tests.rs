@@ -194,8 +194,9 @@ fn the_largest_of_each_list_fits_and_one_more_is_refused() {
         Frame::Node(Node { path: Path::ROOT, content: Content::Leaves(leaves) })
     };
     let want = |count: usize| {
-        let range =
-            |seq: usize| (StreamId([u8::from(seq % 2 == 0); 16]), DeviceId([1; 32]), tip(seq as u64 + 1));
+        let range = |seq: usize| {
+            (StreamId([u8::from(seq.is_multiple_of(2)); 16]), DeviceId([1; 32]), tip(seq as u64 + 1))
+        };
         Frame::Want(Want((0..count).map(range).collect()))
     };
     let branch = |count: u64| {

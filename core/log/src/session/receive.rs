@@ -64,6 +64,11 @@ impl Receiving {
         }
     }
 
+    #[cfg(test)]
+    pub(super) const fn waiting_len(&self) -> usize {
+        self.waiting.len()
+    }
+
     fn save_cursor_now_and_then(&mut self, replica: &dyn Replica, peer: Peer, now_ms: u64) {
         if self.saved.is_none_or(|(_, at)| now_ms.saturating_sub(at) >= CURSOR_SAVE_MS) {
             self.save_cursor(replica, peer, now_ms);
