@@ -62,11 +62,6 @@ impl Encoder {
         self.0
     }
 
-    /// Bytes written so far.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// Writes null.
     pub(crate) fn null(&mut self) {
         self.0.push(NULL);
@@ -223,11 +218,6 @@ impl<'b> Decoder<'b> {
     /// If bytes are left.
     pub(crate) fn finish(self) -> Result<(), ValueError> {
         if self.rest.is_empty() { Ok(()) } else { Err(ValueError::Cbor("trailing bytes")) }
-    }
-
-    /// Whether all bytes were read.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rest.is_empty()
     }
 
     /// Whether the next item is null; reads it if so.
