@@ -11,7 +11,7 @@
 //!  6 Want        chains, and where to go on in each
 //!  7 Branch      points of a branch that does not contain what was wanted
 //!  8 Entries     arrival u64 | batch
-//!  9 Ack         batches u32 | complete u8 (0 or 1)
+//!  9 Ack         batches u32 | taken u8 (0 some are missing, 1 all are held, 2 some need an upgrade)
 //! 10 Signal      1..=4,096 bytes
 //! 11 MailOpen    box 16 | token hash 32 | expires_ms u64
 //! 12 MailPut     box 16 | token 32 | message 1..=4,096
@@ -87,8 +87,19 @@ pub struct Root {
 pub struct Ack {
     /// Number of Entries frames of this session that were taken in.
     pub batches: u32,
-    /// Whether all entries of those since the last Ack are held, durably.
-    pub complete: bool,
+    /// What became of the entries in those since the last Ack.
+    pub taken: Taken,
+}
+
+/// What became of entries that were sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Taken {
+    /// Some are not held, and may be sent again.
+    Partly = 0,
+    /// All are held, durably.
+    All = 1,
+    /// Some are of a newer version than the receiver: sending them again changes nothing.
+    UpgradeNeeded = 2,
 }
 
 /// A letter box at a relay: where a joiner and a member leave messages for each other.
@@ -316,7 +327,7 @@ impl Frame {
             }
             Self::Ack(ack) => {
                 bytes.extend_from_slice(&ack.batches.to_le_bytes());
-                bytes.push(u8::from(ack.complete));
+                bytes.push(ack.taken as u8);
             }
             Self::Signal(message) => bytes.extend_from_slice(message),
             Self::MailOpen { mailbox, token_hash, expires_ms } => {
@@ -384,9 +395,10 @@ impl Frame {
             8 => Self::Entries { arrival: body.u64()?, batch: body.rest().to_vec() },
             9 => Self::Ack(Ack {
                 batches: body.u32()?,
-                complete: match body.u8()? {
-                    0 => false,
-                    1 => true,
+                taken: match body.u8()? {
+                    0 => Taken::Partly,
+                    1 => Taken::All,
+                    2 => Taken::UpgradeNeeded,
                     _ => return Err(FrameError::Malformed),
                 },
             }),

@@ -405,6 +405,7 @@ impl Session {
             device: member.signer.device(),
             signature: member.signer.sign(&Hello::signed(&workspace, initiator, hash)),
             epoch: member.replica.epoch(),
+            arrivals: member.replica.arrivals(),
             cursor,
             streams: member.streams.clone(),
         };
@@ -478,6 +479,7 @@ impl Session {
                     device: DeviceId::ZERO,
                     signature: [0; 64],
                     epoch: replica.epoch(),
+                    arrivals: replica.arrivals(),
                     cursor: None,
                     streams: Filter::All,
                 };

@@ -7,6 +7,7 @@
 //!   32  device           Ed25519 public key; zeros for a relay, which its Noise key names
 //!   64  signature        over "TIDE1 sess bind" | workspace | role | handshake hash; zeros for a relay
 //!   16  epoch            of the sender's arrival numbers
+//!    8  arrivals         the sender's newest
 //!   16  cursor epoch     \  how far the sender holds the receiver's entries;
 //!    8  cursor arrival   /  zeros if it does not know
 //!    2  streams          number of stream ids that follow, 1..=128; 0xffff: all streams
@@ -25,7 +26,7 @@ use crate::wire::Reader;
 /// Most streams that a partial replica can name.
 pub const HELLO_STREAMS_MAX: usize = 128;
 
-pub(super) const BODY_MAX: usize = 1 + 32 + 32 + 64 + 16 + 16 + 8 + 2 + HELLO_STREAMS_MAX * 16;
+pub(super) const BODY_MAX: usize = 1 + 32 + 32 + 64 + 16 + 8 + 16 + 8 + 2 + HELLO_STREAMS_MAX * 16;
 
 const ALL_STREAMS: u16 = 0xffff;
 const TAG_BIND: [u8; 16] = tag("TIDE1 sess bind");
@@ -43,6 +44,8 @@ pub struct Hello {
     pub signature: [u8; 64],
     /// The epoch of the sender's arrival numbers.
     pub epoch: [u8; 16],
+    /// The arrival number of the sender's newest entry.
+    pub arrivals: u64,
     /// How far the sender holds the receiver's entries, if it knows.
     pub cursor: Option<Cursor>,
     /// The streams that the sender holds; a set holds stream zero.
@@ -62,6 +65,7 @@ impl Hello {
         bytes.extend_from_slice(&self.device.0);
         bytes.extend_from_slice(&self.signature);
         bytes.extend_from_slice(&self.epoch);
+        bytes.extend_from_slice(&self.arrivals.to_le_bytes());
         let cursor = self.cursor.unwrap_or(Cursor { epoch: [0; 16], arrival: 0 });
         bytes.extend_from_slice(&cursor.epoch);
         bytes.extend_from_slice(&cursor.arrival.to_le_bytes());
@@ -89,6 +93,7 @@ impl Hello {
             device: DeviceId(body.array()?),
             signature: body.array()?,
             epoch: body.array()?,
+            arrivals: body.u64()?,
             cursor: decode_cursor(body)?,
             streams: decode_streams(body)?,
         })

@@ -45,6 +45,7 @@ fn hello() -> impl Strategy<Value = Frame> {
                 device: DeviceId(device),
                 signature: [7; 64],
                 epoch,
+                arrivals: 5,
                 cursor,
                 streams,
             })
@@ -126,7 +127,8 @@ fn frame() -> impl Strategy<Value = Frame> {
         branch(),
         (any::<u64>(), vec(any::<u8>(), 0..300))
             .prop_map(|(arrival, batch)| Frame::Entries { arrival, batch }),
-        any::<(u32, bool)>().prop_map(|(batches, complete)| Frame::Ack(Ack { batches, complete })),
+        (any::<u32>(), prop_oneof![Just(Taken::Partly), Just(Taken::All), Just(Taken::UpgradeNeeded)])
+            .prop_map(|(batches, taken)| Frame::Ack(Ack { batches, taken })),
         vec(any::<u8>(), 1..300).prop_map(Frame::Signal),
         mail(),
         (0usize..11, any::<u32>(), "[ -~]{0,200}").prop_map(|(code, retry_after_s, reason)| {
@@ -244,6 +246,7 @@ fn a_hello_names_at_most_128_streams_and_always_stream_zero() {
             device: DeviceId([2; 32]),
             signature: [3; 64],
             epoch: [4; 16],
+            arrivals: 5,
             cursor: None,
             streams: Filter::Streams(ids),
         }
@@ -271,6 +274,7 @@ fn samples() -> Vec<(&'static str, Frame)> {
         device,
         signature: [0x22; 64],
         epoch: [0x33; 16],
+        arrivals: 0x0102_0304,
         cursor: Some(Cursor { epoch: [0x44; 16], arrival: 1_000_000 }),
         streams: Filter::All,
     };
@@ -313,7 +317,7 @@ fn samples() -> Vec<(&'static str, Frame)> {
             Frame::Branch(Branch { stream, device, points: vec![tip(9), tip(8), tip(7), tip(5), tip(1)] }),
         ),
         ("entries", Frame::Entries { arrival: 12, batch: vec![1, 2, 3] }),
-        ("ack", Frame::Ack(Ack { batches: 3, complete: true })),
+        ("ack", Frame::Ack(Ack { batches: 3, taken: Taken::All })),
         ("signal", Frame::Signal(b"sealed".to_vec())),
         ("mail open", Frame::MailOpen { mailbox, token_hash: [0x66; 32], expires_ms: 1_800_000_000_000 }),
         ("mail put", Frame::MailPut { mailbox, token: [0x77; 32], message: b"sealed".to_vec() }),

@@ -12,7 +12,7 @@ use super::replica::{Cursor, Fault, Receipt, Replica};
 use super::sync::{Out, Stop, Sync, close};
 use crate::batch::decode_batch;
 use crate::entry::Entry;
-use crate::frames::{Ack, Code, Frame};
+use crate::frames::{Ack, Code, Frame, Taken};
 
 /// What came in, and how far the peer's entries are held.
 #[derive(Debug, Default)]
@@ -30,23 +30,23 @@ pub(super) struct Receiving {
     waiting: Vec<Entry>,
     unadmitted_bytes: usize,
     pub(super) entries: u64,
+    /// How many entries the peer had at the start that may not be held.
+    pub(super) expected: u64,
+    /// The peer has entries that only a newer version can take.
+    pub(super) upgrade_needed: bool,
 }
 
 impl Receiving {
     /// Learns the peer's epoch, and recalls how far its entries are held.
-    pub(super) fn begin(&mut self, epoch: [u8; 16], cursor: Option<Cursor>) {
+    pub(super) fn begin(&mut self, epoch: [u8; 16], arrivals: u64, cursor: Option<Cursor>) {
         self.epoch = epoch;
         self.complete = true;
         self.cursor = cursor.filter(|cursor| cursor.epoch == epoch).map(|cursor| cursor.arrival);
+        self.expected = arrivals.saturating_sub(self.cursor.unwrap_or(0));
     }
 
     pub(super) const fn resume_from(&self) -> Option<u64> {
         self.cursor
-    }
-
-    /// How many entries are still to come, as far as is known.
-    pub(super) fn expected(&self, peer_arrivals: u64) -> u64 {
-        peer_arrivals.saturating_sub(self.cursor.unwrap_or(0))
     }
 
     /// Everything of the peer's up to here is held, proven by equal roots.
@@ -168,6 +168,7 @@ impl Sync {
     fn refuse(&mut self, receipt: &Receipt, out: &mut Out<'_>) -> Option<(Fault, String)> {
         for refused in &receipt.refused {
             self.receive.complete = false;
+            self.receive.upgrade_needed |= refused.fault == Fault::UpgradeNeeded;
             out.events.push_back(SessionEvent::Refused(refused.clone()));
         }
         let grave = receipt.refused.iter().find(|refused| refused.fault != Fault::UpgradeNeeded)?;
@@ -192,7 +193,12 @@ impl Sync {
         }
         receive.acked = receive.batches;
         let complete = std::mem::replace(&mut receive.complete, true);
-        out.outbox.push(&Frame::Ack(Ack { batches: receive.batches, complete }));
+        let taken = match (complete, receive.upgrade_needed) {
+            (true, _) => Taken::All,
+            (false, false) => Taken::Partly,
+            (false, true) => Taken::UpgradeNeeded,
+        };
+        out.outbox.push(&Frame::Ack(Ack { batches: receive.batches, taken }));
         if !complete {
             self.want_root();
         }

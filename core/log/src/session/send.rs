@@ -11,7 +11,7 @@ use super::limits::{BATCH_BYTES, OUTBOX_BYTES, WINDOW_BYTES};
 use super::sync::{Out, Stop, Sync, close};
 use crate::batch::BatchWriter;
 use crate::entry::Entry;
-use crate::frames::{Ack, Branch, Code, Frame, WANT_RANGES_MAX, Want};
+use crate::frames::{Ack, Branch, Code, Frame, Taken, WANT_RANGES_MAX, Want};
 use crate::ids::{DeviceId, EntryId, StreamId};
 use crate::trie::Tip;
 
@@ -51,6 +51,8 @@ pub(super) struct Sending {
     held: Option<u64>,
     /// A batch was not taken as a whole: acknowledgements prove nothing until roots are equal.
     doubtful: bool,
+    /// The peer is too old for some entries.
+    pub(super) upgrade_needed: bool,
     pub(super) entries: u64,
 }
 
@@ -70,6 +72,7 @@ impl Sending {
             waiting_since: None,
             held: known,
             doubtful: false,
+            upgrade_needed: false,
             entries: 0,
         }
     }
@@ -280,7 +283,8 @@ impl Sync {
         if ack.batches > self.send.batches {
             return Err(close(Code::Protocol, "acknowledgement of what was never sent"));
         }
-        self.send.doubtful |= !ack.complete;
+        self.send.doubtful |= ack.taken != Taken::All;
+        self.send.upgrade_needed |= ack.taken == Taken::UpgradeNeeded;
         let mut arrival = None;
         while let Some(batch) = self.send.in_flight.front().filter(|batch| batch.number <= ack.batches) {
             self.send.in_flight_bytes -= batch.bytes;

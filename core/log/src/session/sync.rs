@@ -90,8 +90,6 @@ pub(super) struct Sync {
     pub(super) sent_frames: u32,
     /// Walk, Want and Entries frames taken in.
     pub(super) seen_frames: u32,
-    /// The newest arrival of the peer, as it last said.
-    pub(super) peer_arrivals: u64,
     root_due: bool,
     last_root: Option<SentRoot>,
     answered_first_root: bool,
@@ -133,7 +131,6 @@ impl Sync {
             admitted,
             sent_frames: 0,
             seen_frames: 0,
-            peer_arrivals: 0,
             root_due: initiator,
             last_root: None,
             answered_first_root: initiator,
@@ -144,7 +141,7 @@ impl Sync {
     /// Takes the peer's greeting: its streams, its epoch, and where it stopped last time.
     pub(super) fn greet(&mut self, hello: &Hello) {
         self.filter = common_streams(&self.filter, &hello.streams);
-        self.receive.begin(hello.epoch, self.replica.cursor(self.peer.key()));
+        self.receive.begin(hello.epoch, hello.arrivals, self.replica.cursor(self.peer.key()));
         if let Some(cursor) = hello.cursor.filter(|cursor| cursor.epoch == self.replica.epoch()) {
             self.send.resume(cursor.arrival, self.replica.arrivals());
         }
@@ -166,7 +163,6 @@ impl Sync {
 
     /// The peer says what it holds.
     pub(super) fn on_root(&mut self, theirs: Root, out: &mut Out<'_>) -> Result<(), Stop> {
-        self.peer_arrivals = theirs.arrivals;
         if theirs.arrivals == 0 {
             self.send.resume(0, self.replica.arrivals());
         }
@@ -281,7 +277,7 @@ impl Sync {
     pub(super) fn report(&self, out: &mut Out<'_>) {
         out.events.push_back(SessionEvent::Progress(Progress {
             received: self.receive.entries,
-            received_total: self.receive.entries + self.receive.expected(self.peer_arrivals),
+            received_total: self.receive.entries.max(self.receive.expected),
             sent: self.send.entries,
             sent_total: self.send.entries + self.send.remaining(self.replica.arrivals()),
         }));

@@ -5,7 +5,9 @@ use super::*;
 use crate::batch::BatchWriter;
 use crate::entry::{Entry, HEADER_LEN};
 use crate::env::SeededRandom;
-use crate::frames::{Ack, Branch, Content, MailError, Node, Root, WALK_PATHS_MAX, WANT_RANGES_MAX, Want};
+use crate::frames::{
+    Ack, Branch, Content, MailError, Node, Root, Taken, WALK_PATHS_MAX, WANT_RANGES_MAX, Want,
+};
 use crate::ids::{EntryId, StreamId};
 use crate::trie::{Path, Tip};
 use replica::{MemoryReplica, WORKSPACE, run, signer, stream};
@@ -213,7 +215,7 @@ fn a_known_peer_gets_what_is_new_in_one_round_trip() {
 
 /// Bytes of a greeting of all streams, with the Noise message that it comes in.
 fn hello_bytes() -> usize {
-    2 + 16 + 5 + 1 + 32 + 32 + 64 + 16 + 16 + 8 + 2
+    2 + 16 + 5 + 1 + 32 + 32 + 64 + 16 + 8 + 16 + 8 + 2
 }
 
 #[test]
@@ -339,6 +341,7 @@ impl Puppet {
             device: signer.device(),
             signature: signer.sign(&Hello::signed(&WORKSPACE, true, &self.hash)),
             epoch: [9; 16],
+            arrivals: 1,
             cursor: None,
             streams: Filter::All,
         }
@@ -442,7 +445,7 @@ fn frames_out_of_place_end_the_session() {
         device: signer(1).device(),
         points: vec![Tip { seq: 1, id: EntryId([1; 32]) }],
     };
-    let ack = Ack { batches: 1, complete: true };
+    let ack = Ack { batches: 1, taken: Taken::All };
     let mail = Frame::Mail { mailbox: BoxId([1; 16]), slot: 1, message: vec![1] };
     for frame in
         [Frame::Node(node), Frame::Branch(branch), Frame::Ack(ack), mail, Frame::Resume { arrival: 0 }]
@@ -491,6 +494,23 @@ fn a_full_workspace_is_told() {
 }
 
 #[test]
+fn a_chain_of_a_newer_version_is_reported_and_the_others_go_on() {
+    let [one, other] = replicas();
+    one.write(1, 1, 2, 10);
+    one.write(2, 1, 2, 10);
+    other.be_too_old_for(2);
+    let mut pair = Pair::new(client(&one, 1), relay(&other));
+    assert!(pair.run().iter().all(Option::is_none));
+    assert!(events(&mut pair.other).iter().any(|event| matches!(event, SessionEvent::Refused(_))));
+    one.write(1, 1, 1, 10);
+    other.write(3, 1, 1, 10);
+    pair.poke();
+    assert!(pair.run().iter().all(Option::is_none));
+    assert_eq!((one.len(), other.len()), (6, 4));
+    assert!(!pair.one.is_synced() && !pair.one.is_over());
+}
+
+#[test]
 fn trouble_of_the_own_storage_is_not_blamed_on_the_peer() {
     let [one, _] = replicas();
     one.fail();
@@ -513,7 +533,9 @@ fn entries_wait_for_what_they_build_on_and_are_not_acknowledged_as_held_before()
     let acks = |frames: Vec<Frame>| -> Vec<bool> {
         frames
             .into_iter()
-            .filter_map(|frame| if let Frame::Ack(ack) = frame { Some(ack.complete) } else { None })
+            .filter_map(
+                |frame| if let Frame::Ack(ack) = frame { Some(ack.taken == Taken::All) } else { None },
+            )
             .collect()
     };
     assert_eq!((acks(puppet.take()), one.len()), (vec![false], 0));
@@ -531,7 +553,7 @@ fn a_run_is_stored_and_acknowledged_once_a_signature_vouches_for_it() {
     assert_eq!((puppet.take(), one.len()), (vec![], 0));
     puppet.send(&[entries_frame(&entries[2..])]).expect("fine");
     assert_eq!(one.len(), 3);
-    assert!(matches!(&puppet.take()[..], [Frame::Ack(ack)] if ack.complete && ack.batches == 2));
+    assert!(matches!(&puppet.take()[..], [Frame::Ack(ack)] if ack.taken == Taken::All && ack.batches == 2));
 }
 
 #[test]
@@ -680,7 +702,7 @@ fn no_more_is_sent_than_the_window_without_acknowledgement() {
     }
     let (sent, bytes) = count(Vec::new());
     assert!((WINDOW_BYTES..WINDOW_BYTES + BATCH_BYTES).contains(&bytes), "{bytes}");
-    let ack = Ack { batches: sent, complete: true };
+    let ack = Ack { batches: sent, taken: Taken::All };
     puppet.send(&[Frame::Ack(ack)]).expect("fine");
     assert!(count(puppet.take()).0 > sent);
 }
@@ -703,6 +725,7 @@ fn four_walks_without_progress_end_the_session() {
         device: DeviceId::ZERO,
         signature: [0; 64],
         epoch: [2; 16],
+        arrivals: 1,
         cursor: None,
         streams: Filter::All,
     };

@@ -136,8 +136,11 @@ impl Sync {
         self.answer_paths(paths, out)
     }
 
-    /// Begins a walk, unless too many have led nowhere.
+    /// Begins a walk, unless too many have led nowhere, or it is known that this one will.
     pub(super) fn start_walk(&mut self, their_root: [u8; 32], out: &mut Out<'_>) -> Result<(), Stop> {
+        if self.receive.upgrade_needed || self.send.upgrade_needed {
+            return Ok(());
+        }
         let own_root = self.replica.frontier().0.root(&self.filter);
         if self.walk.last_roots.replace((own_root, their_root)) == Some((own_root, their_root)) {
             self.walk.rounds += 1;

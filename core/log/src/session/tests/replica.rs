@@ -23,6 +23,7 @@ struct State {
     strangers: HashSet<DeviceId>,
     admits_from: Option<usize>,
     quota: Option<usize>,
+    too_old_for: Option<DeviceId>,
     fails: bool,
 }
 
@@ -75,6 +76,11 @@ impl MemoryReplica {
 
     pub(super) fn set_quota(&self, entries: usize) {
         self.state().quota = Some(entries);
+    }
+
+    /// Takes the entries of a device for those of a newer version.
+    pub(super) fn be_too_old_for(&self, device: u8) {
+        self.state().too_old_for = Some(signer(device).device());
     }
 
     pub(super) fn fail(&self) {
@@ -249,6 +255,9 @@ impl Replica for MemoryReplica {
                 bad.insert(id);
                 let reason = "entry signature is invalid".to_owned();
                 receipt.refused.push(Refused { entry: id, fault: Fault::Invalid, reason });
+            } else if state.too_old_for == Some(header.author) {
+                let reason = "upgrade needed".to_owned();
+                receipt.refused.push(Refused { entry: id, fault: Fault::UpgradeNeeded, reason });
             } else if header.seq > 1 && !state.positions.contains_key(&header.prev) {
                 receipt.missing.push(Missing { entry: id, needs: header.prev });
             } else if state.quota.is_some_and(|quota| state.entries.len() >= quota) {
