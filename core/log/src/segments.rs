@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! size  field
-//!    4  length     u32; bit 31 set in the first frame of an append; the rest is the entry's length
+//!    4  word       u32; bit 31 set in the first frame of an append; the rest is the entry's length
+//!    4  check      first bytes of the entry's id: an entry's own hash covers its payload, not its header
 //!   ..  entry      272-byte header and payload
 //! ```
 //!
@@ -18,9 +19,10 @@
 //! * Every chain in an append ends with a signed entry. What is left of an append that was cut short is
 //!   therefore kept only up to the last point where all its entries are proven; the rest was never
 //!   acknowledged and is dropped.
-//! * Recovery never writes. Behind a torn tail nothing is appended: the next append begins a new segment,
-//!   whose header says how many bytes of the one before count. So no byte is ever written twice, save
-//!   after a disk was full, and a recovery that is cut short changed nothing.
+//! * Recovery changes no byte. Behind a torn tail nothing is appended: the next append begins a new
+//!   segment, whose header says how many bytes of the one before count. But what a killed process left in
+//!   the page cache is not durable, and after a failed sync a further one proves nothing; so unless it
+//!   finds the closing mark, recovery writes the last append once more as it is, and syncs it.
 //! * Entries are self-verifying. A damaged place is skipped by searching for the next entry of this
 //!   workspace, and reported.
 //!
@@ -57,8 +59,10 @@ const SEGMENT_BYTES_MAX: u32 = 64 << 20;
 const EXTENT_BYTES: u32 = 256 << 10;
 /// Largest entry in bytes.
 const ENTRY_BYTES_MAX: usize = HEADER_LEN + DATA_PAYLOAD_MAX;
-/// Bytes of a frame before its entry.
-const FRAME_WORD_LEN: u32 = 4;
+/// Bytes of a frame before its entry: word and check.
+const FRAME_HEAD_LEN: u32 = 8;
+/// Bytes of the check.
+const CHECK_LEN: usize = 4;
 /// Set in the word of the first frame of an append; alone, the mark of an orderly end.
 const FIRST_OF_APPEND: u32 = 1 << 31;
 
@@ -140,15 +144,15 @@ struct Writer {
     allocated: u32,
     /// Whether the segment must not be written to any more.
     abandoned: bool,
-    /// Whether anything was appended since opening.
-    appended: bool,
+    /// Whether all is durable up to `position` and no closing mark says so.
+    unmarked: bool,
     /// Why nothing is written any more.
     read_only: Option<ErrorKind>,
 }
 
 impl Writer {
     fn new(segment: u32, position: u32, allocated: u32) -> Self {
-        Self { segment, position, allocated, abandoned: false, appended: false, read_only: None }
+        Self { segment, position, allocated, abandoned: false, unmarked: false, read_only: None }
     }
 
     /// Whether an append of this many bytes belongs into a new segment.
@@ -298,12 +302,13 @@ impl Segments {
         else {
             return Err(corrupt);
         };
-        let mut bytes = vec![0; length];
-        match file.read_at(place.offset.into(), &mut bytes) {
+        let Some(start) = u64::from(place.offset).checked_sub(CHECK_LEN as u64) else { return Err(corrupt) };
+        let mut bytes = vec![0; CHECK_LEN + length];
+        match file.read_at(start, &mut bytes) {
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(corrupt),
             read => read?,
         }
-        Entry::decode(&bytes).ok().filter(|entry| self.is_own(entry)).ok_or(corrupt)
+        self.decode(&bytes).ok_or(corrupt)
     }
 
     /// Appends entries; they are durable on return. Returns where each one is.
@@ -335,6 +340,19 @@ impl Segments {
         Ok(places)
     }
 
+    /// Closes the log, and leaves a mark, so that damage to the last append can be told from a torn
+    /// tail. Later appends answer [`SegmentError::Closed`]. Must come before another opener may
+    /// write; dropping the log does the same.
+    pub fn close(&self) {
+        let Some(writer) = self.writer().take() else { return };
+        let has_space = writer.allocated - writer.position >= FRAME_HEAD_LEN;
+        if writer.unmarked && !writer.abandoned && has_space {
+            // Without the mark only the last append is worse protected.
+            let _ =
+                self.file(writer.segment).write_at(writer.position.into(), &FIRST_OF_APPEND.to_le_bytes());
+        }
+    }
+
     /// Writes frames at the end, in a new segment if the present one fails. Returns where they start.
     fn write_or_move(&self, writer: &mut Writer, frames: &[u8]) -> Result<u32, SegmentError> {
         let first_failure = match self.write(writer, frames) {
@@ -358,6 +376,8 @@ impl Segments {
     fn write(&self, writer: &mut Writer, frames: &[u8]) -> Result<u32, AppendFailure> {
         let length = u32::try_from(frames.len()).expect("an append is bounded");
         if writer.abandoned || writer.is_full(length) {
+            // From here on the next segment may be there, with a header that says where this one ends.
+            writer.abandoned = true;
             *writer = self.begin_segment(writer.segment + 1, writer.position)?;
         }
         let file = self.file(writer.segment);
@@ -371,19 +391,19 @@ impl Segments {
             file.write_at(start.into(), &padded)
         };
         if let Err(error) = result {
-            if is_full(&error) {
-                // The space taken before stays, so that a smaller append can still be made.
-                writer.abandoned = erase(file.as_ref(), start, writer.allocated).is_err();
-            }
+            // The space taken before stays, so that on a full disk a smaller append can still be made.
+            writer.abandoned = erase(file.as_ref(), start, writer.allocated).is_err();
             return Err(error.into());
         }
-        // Whatever the reason, a file that could not be synced is not written to again.
         if let Err(error) = file.sync() {
+            // Whatever the reason, this file is not written to again; erasing only keeps the next opener
+            // from finding what was not acknowledged.
+            let _ = erase(file.as_ref(), start, writer.allocated);
             return Err(AppendFailure::Io(error));
         }
         writer.position = end;
         writer.allocated = writer.allocated.max(end.next_multiple_of(EXTENT_BYTES));
-        writer.appended = true;
+        writer.unmarked = true;
         Ok(start)
     }
 
@@ -403,10 +423,13 @@ impl Segments {
         Ok(Writer::new(number, header::LEN, header::LEN))
     }
 
-    /// Whether an entry belongs to this workspace.
-    fn is_own(&self, entry: &Entry) -> bool {
-        let header = entry.header();
-        header.workspace == self.workspace || (header.is_genesis() && entry.id().0 == self.workspace.0)
+    /// The entry behind its check, if both are whole and it belongs to this workspace.
+    fn decode(&self, bytes: &[u8]) -> Option<Entry> {
+        let (check, entry) = bytes.split_at_checked(CHECK_LEN)?;
+        let entry = Entry::decode(entry).ok()?;
+        let own = entry.header().workspace == self.workspace
+            || (entry.header().is_genesis() && entry.id().0 == self.workspace.0);
+        (own && entry.id().0.starts_with(check)).then_some(entry)
     }
 
     fn file(&self, number: u32) -> Arc<dyn StorageFile> {
@@ -419,21 +442,6 @@ impl Segments {
 
     fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Segments {
-    /// Closes the log, and leaves a mark, so that damage to the last append can be told from a torn
-    /// tail. Later appends answer [`SegmentError::Closed`]. Must come before another opener may
-    /// write; dropping the log does the same.
-    pub fn close(&self) {
-        let Some(writer) = self.writer().take() else { return };
-        let has_space = writer.allocated - writer.position >= FRAME_WORD_LEN;
-        if writer.appended && !writer.abandoned && has_space {
-            // Without the mark only the last append is worse protected.
-            let _ =
-                self.file(writer.segment).write_at(writer.position.into(), &FIRST_OF_APPEND.to_le_bytes());
-        }
     }
 }
 
@@ -451,7 +459,7 @@ fn erase(file: &dyn StorageFile, start: u32, end: u32) -> io::Result<()> {
 
 /// The frames of an append, and where in them each entry is.
 fn encode_frames(entries: &[Entry]) -> Result<(Vec<u8>, Vec<Place>), SegmentError> {
-    let total: usize = entries.iter().map(|entry| FRAME_WORD_LEN as usize + entry.len()).sum();
+    let total: usize = entries.iter().map(|entry| FRAME_HEAD_LEN as usize + entry.len()).sum();
     if total > APPEND_BYTES_MAX {
         return Err(SegmentError::TooLarge);
     }
@@ -461,6 +469,7 @@ fn encode_frames(entries: &[Entry]) -> Result<(Vec<u8>, Vec<Place>), SegmentErro
         let length = u32::try_from(entry.len()).expect("an entry is bounded");
         let mark = if frames.is_empty() { FIRST_OF_APPEND } else { 0 };
         frames.extend_from_slice(&(length | mark).to_le_bytes());
+        frames.extend_from_slice(&entry.id().0[..CHECK_LEN]);
         let offset = u32::try_from(frames.len()).expect("an append is bounded");
         places.push(Place { segment: 0, offset, length });
         frames.extend_from_slice(&entry.encode());

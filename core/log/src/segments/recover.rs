@@ -1,9 +1,10 @@
 //! Passing over the log: after a restart to find its end, or to check all of it.
 
 use std::collections::HashSet;
+use std::io::{self, ErrorKind};
 
 use super::scan::{Damage, Frame, Reader, RecoveryReport};
-use super::{FRAME_WORD_LEN, Place, Segment, SegmentError, Segments, Writer, header};
+use super::{FRAME_HEAD_LEN, LOG_FOLDER, Place, Segment, SegmentError, Segments, Writer, header};
 use crate::entry::Entry;
 use crate::ids::EntryId;
 
@@ -22,6 +23,10 @@ impl Unproven {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+fn is_write_protected(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }
 
 /// What a pass hands each entry to.
@@ -56,11 +61,15 @@ impl<E: From<SegmentError>> Pass<'_, E> {
 
 /// Where the entries of a segment end.
 struct End {
+    /// Start of the last append that counts, or of the part of it that was passed over.
+    append: u32,
     /// Behind the last entry that counts.
     position: u32,
     /// Behind the last byte that is not zero, the mark of an orderly end aside.
     used: u32,
     limit: u32,
+    /// Whether the mark of an orderly end is there.
+    closed: bool,
 }
 
 impl Segments {
@@ -71,7 +80,8 @@ impl Segments {
     /// cut short, which can only be the last one, the longest part is visited in which every entry is
     /// proven: signed, or named as `prev` by an entry of the part, and so on to a signed one. The rest is
     /// forgotten. A frame that cannot be read ends the log if it belongs to the last append and no closing
-    /// mark follows; anywhere else it is damage, and the pass goes on behind it.
+    /// mark follows; anywhere else it is damage, and the pass goes on behind it. What was visited is
+    /// durable on return, unless the medium cannot be written.
     ///
     /// # Errors
     ///
@@ -88,9 +98,32 @@ impl Segments {
         let (report, end) = self.pass(from, None, visit)?;
         let (number, end) = end.ok_or(SegmentError::NotAWorkspace)?;
         let mut writer = Writer::new(number, end.position, end.limit.max(end.position));
-        writer.abandoned = end.used > end.position || self.read_files()[&number].header_damaged;
+        let header_damaged = self.read_files()[&number].header_damaged;
+        writer.abandoned = end.used > end.position || header_damaged;
+        if !end.closed {
+            match self.settle(number, &end, header_damaged) {
+                Err(error) if is_write_protected(&error) => {}
+                settled => settled.map_err(SegmentError::from)?,
+            }
+            writer.unmarked = true;
+        }
         *self.writer() = Some(writer);
         Ok(report)
+    }
+
+    /// Makes durable what was found in the last segment, and the names that lead there: writes the header
+    /// and the last append as they were read, so that the sync means them.
+    fn settle(&self, number: u32, end: &End, header_damaged: bool) -> io::Result<()> {
+        let file = self.file(number);
+        let header = if header_damaged { 0..0 } else { 0..header::LEN };
+        for range in [header, end.append..end.position] {
+            let mut bytes = vec![0; range.len()];
+            file.read_at(range.start.into(), &mut bytes)?;
+            file.write_at(range.start.into(), &bytes)?;
+        }
+        file.sync()?;
+        self.storage.sync_folder(LOG_FOLDER)?;
+        self.storage.sync_folder("")
     }
 
     /// Reads the whole log and hands every entry to `visit`, with what is damaged in the report.
@@ -162,13 +195,13 @@ impl Segments {
         open_end: bool,
     ) -> Result<End, E> {
         let (mut at, mut kept) = (start, start);
-        let mut mark = 0;
+        let (mut append, mut mark) = (start, 0);
         loop {
             match reader.frame(at).map_err(SegmentError::from)? {
                 Frame::Entry { entry, place, first } => {
                     if first {
                         pass.release()?;
-                        kept = at;
+                        (kept, append) = (at, at);
                     }
                     pass.take(place, *entry)?;
                     at = place.offset + place.length;
@@ -180,7 +213,7 @@ impl Segments {
                 Frame::Closed => {
                     pass.release()?;
                     kept = at;
-                    mark = FRAME_WORD_LEN;
+                    mark = FRAME_HEAD_LEN;
                 }
                 Frame::Nothing => {}
             }
@@ -207,6 +240,6 @@ impl Segments {
         } else if used > position {
             pass.report.damaged.push(reader.damage(position, used));
         }
-        Ok(End { position, used, limit: reader.limit() })
+        Ok(End { append: append.min(position), position, used, limit: reader.limit(), closed: mark > 0 })
     }
 }

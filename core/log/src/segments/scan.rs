@@ -2,14 +2,18 @@
 
 use std::io;
 
-use super::{ENTRY_BYTES_MAX, FIRST_OF_APPEND, FRAME_WORD_LEN, Place, Segment, Segments};
+use super::{CHECK_LEN, ENTRY_BYTES_MAX, FIRST_OF_APPEND, FRAME_HEAD_LEN, Place, Segment, Segments};
 use crate::entry::{Entry, HEADER_LEN};
 use crate::ids::WorkspaceId;
 
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 256 << 10;
-/// Offset of the workspace id in an entry.
-const WORKSPACE_OFFSET: u32 = 16;
+/// Bytes of a frame's word.
+const WORD_LEN: u32 = 4;
+/// Offset of the length of the entry's payload in a frame.
+const PAYLOAD_LEN_OFFSET: u32 = FRAME_HEAD_LEN + 4;
+/// Offset of the workspace id in a frame.
+const WORKSPACE_OFFSET: u32 = FRAME_HEAD_LEN + 16;
 
 /// A part of a segment that holds no readable entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,34 +105,34 @@ impl<'a> Reader<'a> {
     }
 
     fn word(&mut self, offset: u32) -> io::Result<Option<u32>> {
-        let bytes = self.bytes(offset, FRAME_WORD_LEN as usize)?;
-        Ok(bytes.map(|bytes| u32::from_le_bytes(bytes.try_into().expect("a word has four bytes"))))
+        let bytes = self.bytes(offset, 4)?;
+        Ok(bytes.map(|bytes| u32::from_le_bytes(bytes.try_into().expect("four bytes"))))
     }
 
-    fn entry(&mut self, offset: u32, length: u32) -> io::Result<Option<Entry>> {
-        if !(HEADER_LEN..=ENTRY_BYTES_MAX).contains(&(length as usize)) {
-            return Ok(None);
-        }
-        let entry = self.bytes(offset, length as usize)?.and_then(|bytes| Entry::decode(bytes).ok());
-        Ok(entry.filter(|entry| self.segments.is_own(entry)))
-    }
-
-    /// What is at an offset.
+    /// What is at an offset. An entry's own header says how long it is, so that a damaged word costs
+    /// nothing.
     pub(super) fn frame(&mut self, offset: u32) -> io::Result<Frame> {
-        let word = match self.word(offset)? {
-            None => return Ok(Frame::Nothing),
-            Some(FIRST_OF_APPEND) => return Ok(Frame::Closed),
-            Some(word) => word,
+        let (Some(word), Some(payload)) =
+            (self.word(offset)?, self.word(offset.saturating_add(PAYLOAD_LEN_OFFSET))?)
+        else {
+            return Ok(Frame::Nothing);
         };
-        let place = self.place(offset, word & !FIRST_OF_APPEND);
-        Ok(match self.entry(place.offset, place.length)? {
-            Some(entry) => Frame::Entry { entry: Box::new(entry), place, first: word & FIRST_OF_APPEND != 0 },
-            None => Frame::Nothing,
+        if word == FIRST_OF_APPEND {
+            return Ok(Frame::Closed);
+        }
+        let payload = payload as usize;
+        if payload > ENTRY_BYTES_MAX - HEADER_LEN {
+            return Ok(Frame::Nothing);
+        }
+        let segments = self.segments;
+        let checked = self.bytes(offset + WORD_LEN, CHECK_LEN + HEADER_LEN + payload)?;
+        let Some(entry) = checked.and_then(|bytes| segments.decode(bytes)) else { return Ok(Frame::Nothing) };
+        let length = u32::try_from(entry.len()).expect("an entry is bounded");
+        Ok(Frame::Entry {
+            entry: Box::new(entry),
+            place: Place { segment: self.number, offset: offset + FRAME_HEAD_LEN, length },
+            first: word == length | FIRST_OF_APPEND,
         })
-    }
-
-    fn place(&self, frame: u32, length: u32) -> Place {
-        Place { segment: self.number, offset: frame + FRAME_WORD_LEN, length }
     }
 
     /// The next offset after a damaged frame at which there is something, and whether what follows proves
@@ -138,7 +142,7 @@ impl<'a> Reader<'a> {
         // Most damage leaves the frame's length alone.
         let length = self.word(damaged)?.unwrap_or(0) & !FIRST_OF_APPEND;
         let plausible = (HEADER_LEN..=ENTRY_BYTES_MAX).contains(&(length as usize));
-        let behind = damaged.saturating_add(FRAME_WORD_LEN).saturating_add(length);
+        let behind = damaged.saturating_add(FRAME_HEAD_LEN).saturating_add(length);
         let mut at = if plausible { behind } else { damaged };
         if plausible && matches!(self.frame(at)?, Frame::Nothing) {
             at = damaged;
@@ -162,10 +166,9 @@ impl<'a> Reader<'a> {
     /// The offset of the next whole frame after `from`.
     fn search(&mut self, from: u32) -> io::Result<Option<u32>> {
         let id = self.segments.workspace();
-        let ahead = FRAME_WORD_LEN + WORKSPACE_OFFSET;
-        let mut at = from.saturating_add(ahead + 1);
+        let mut at = from.saturating_add(WORKSPACE_OFFSET + 1);
         while let Some(hit) = self.find(at, &id)? {
-            let frame = hit - ahead;
+            let frame = hit - WORKSPACE_OFFSET;
             if matches!(self.frame(frame)?, Frame::Entry { .. }) {
                 return Ok(Some(frame));
             }

@@ -192,6 +192,11 @@ impl Durable {
             parent.is_empty() || folders.iter().any(|folder| folder == parent)
         });
         let mut files = self.files.clone();
+        for node in names.values() {
+            if let Node::File(file) = node {
+                files.entry(*file).or_default();
+            }
+        }
         for (file, changes) in &self.pending {
             let content = Arc::make_mut(files.entry(*file).or_default());
             for change in changes {
