@@ -1,0 +1,197 @@
+//! What two honest ends come to, and at what price.
+
+use super::*;
+
+#[test]
+fn an_empty_relay_gets_everything_in_one_go() {
+    let [one, other] = replicas();
+    for device in 1..4 {
+        one.write(device, device % 2, 10, 100);
+    }
+    let pair = synced(&one, &other);
+    assert_eq!((other.len(), pair.one.peer_has()), (30, 30));
+}
+
+#[test]
+fn an_empty_device_gets_everything_in_one_round_trip() {
+    let [one, other] = replicas();
+    other.write(1, 1, 50, 100);
+    let pair = synced(&one, &other);
+    assert_eq!(one.len(), 50);
+    // Handshake, greeting and root; the answer; acknowledgement and root; acknowledgement of that.
+    assert!(pair.messages[0] <= 3 && pair.messages[1] <= 3, "{:?}", pair.messages);
+}
+
+#[test]
+fn two_that_never_met_exchange_what_each_lacks() {
+    let [one, other] = replicas();
+    one.write(1, 1, 20, 50);
+    other.write(2, 1, 30, 50);
+    other.write(2, 0, 3, 50);
+    synced(&one, &other);
+    assert_eq!((one.len(), other.len()), (53, 53));
+}
+
+#[test]
+fn peers_sync_like_device_and_relay() {
+    let [one, other] = replicas();
+    one.write(1, 1, 20, 50);
+    other.write(2, 1, 30, 50);
+    let mut pair = Pair::new(peer(&one, 1, true), peer(&other, 2, false));
+    pair.sync();
+    assert_eq!((one.len(), other.len()), (50, 50));
+}
+
+#[test]
+fn new_entries_are_pushed_live_and_acknowledged() {
+    let [one, other] = replicas();
+    one.write(1, 1, 5, 50);
+    let mut pair = synced(&one, &other);
+    one.write(1, 1, 1, 50);
+    other.write(2, 1, 2, 50);
+    pair.poke();
+    pair.sync();
+    assert_eq!(one.root(), other.root());
+    assert_eq!((pair.one.peer_has(), pair.other.peer_has()), (8, 8));
+}
+
+#[test]
+fn a_known_peer_gets_what_is_new_in_one_round_trip() {
+    let [one, other] = replicas();
+    one.write(1, 1, 100, 50);
+    synced(&one, &other);
+    other.write(2, 1, 10, 50);
+    let payloads = 10 * 50;
+    let mut pair = Pair::new(client(&one, 1), relay(&other));
+    let hello = pair.one.transmit().expect("handshake");
+    pair.other.receive(&hello, 0).expect("good");
+    let answer = pair.other.transmit().expect("handshake");
+    pair.one.receive(&answer, 0).expect("good");
+    let greeting = pair.one.transmit().expect("greeting");
+    pair.other.receive(&greeting, 0).expect("good");
+    let entries = pair.other.transmit().expect("entries");
+    pair.one.receive(&entries, 0).expect("good");
+    assert_eq!(one.root(), other.root());
+    assert!(entries.len() - hello_bytes() <= payloads + 256, "{}", entries.len());
+    pair.sync();
+}
+
+/// Bytes of a greeting of all streams, with the Noise message that it comes in.
+fn hello_bytes() -> usize {
+    2 + 16 + 5 + 1 + 32 + 32 + 64 + 16 + 8 + 16 + 8 + 2
+}
+
+#[test]
+fn equal_logs_need_one_round_trip_and_128_bytes_after_the_handshake() {
+    let [one, other] = replicas();
+    one.write(1, 1, 100, 50);
+    synced(&one, &other);
+    let mut pair = Pair::new(client(&one, 1), relay(&other));
+    let first = pair.one.transmit().expect("handshake");
+    pair.other.receive(&first, 0).expect("good");
+    let answer = pair.other.transmit().expect("handshake");
+    pair.one.receive(&answer, 0).expect("good");
+    pair.sync();
+    assert_eq!(pair.messages, [1, 1]);
+    let bytes = pair.bytes[0] + pair.bytes[1] - 2 * hello_bytes();
+    assert!(bytes <= 128, "{bytes}");
+}
+
+#[test]
+fn a_restored_replica_is_walked() {
+    let [one, other] = replicas();
+    for device in 1..=200 {
+        one.write(device, device % 7, 3, 20);
+    }
+    synced(&one, &other);
+    one.forget_cursors();
+    other.forget_cursors();
+    one.write(5, 5, 4, 20);
+    other.write(9, 2, 4, 20);
+    other.write(201, 3, 4, 20);
+    let pair = synced(&one, &other);
+    assert_eq!(one.len(), 612);
+    let bytes = pair.bytes[0] + pair.bytes[1];
+    assert!(bytes < 30_000, "{bytes}");
+}
+
+#[test]
+fn forks_reach_the_other_side_with_all_their_branches() {
+    let [one, other] = replicas();
+    one.write(1, 1, 40, 20);
+    synced(&one, &other);
+    let fork = one.tips(1, 1)[0];
+    for (replica, variant) in [(&one, 1), (&other, 2)] {
+        let entries = run(1, 1, Some(fork), 5, 20, variant);
+        replica.receive(entries).expect("stored");
+    }
+    synced(&one, &other);
+    assert_eq!(one.tips(1, 1).len(), 2);
+    one.forget_cursors();
+    other.forget_cursors();
+    let deep = run(1, 1, None, 30, 20, 3);
+    one.receive(deep).expect("stored");
+    let deep = run(1, 1, None, 30, 20, 4);
+    other.receive(deep).expect("stored");
+    synced(&one, &other);
+    assert_eq!(one.tips(1, 1).len(), 4);
+}
+
+#[test]
+fn a_partial_replica_gets_its_streams_and_stream_zero_only() {
+    let [one, other] = replicas();
+    for number in 0..4 {
+        other.write(1, number, 5, 20);
+    }
+    let mut partial = member(&one, 2);
+    partial.streams = Filter::Streams([StreamId::DIRECTORY, stream(2)].into());
+    let relay_key = RelaySecret::from_bytes(RELAY_SECRET).public();
+    let role = Role::Client { relay: relay_key, member: Some(partial) };
+    let device = Session::new(role, random(1), 0).expect("a good key");
+    let mut pair = Pair::new(device, relay(&other));
+    pair.sync();
+    assert_eq!(one.len(), 10);
+    other.write(1, 3, 1, 20);
+    other.write(1, 2, 1, 20);
+    pair.poke();
+    pair.sync();
+    assert_eq!(one.len(), 11);
+}
+
+#[test]
+fn much_data_flows_within_the_window() {
+    let [one, other] = replicas();
+    for _ in 0..30 {
+        one.write(1, 1, 2, 400_000);
+    }
+    let pair = synced(&one, &other);
+    assert_eq!(other.len(), 60);
+    assert!(pair.messages[0] >= 24);
+}
+
+#[test]
+fn goodbye_ends_both_sides_and_leaves_the_cursor() {
+    let [one, other] = replicas();
+    other.write(2, 1, 3, 10);
+    let mut pair = synced(&one, &other);
+    pair.one.close(None, 0);
+    pair.run();
+    assert!(pair.one.is_over() && pair.other.is_over());
+    assert_eq!(events(&mut pair.other).last(), Some(&SessionEvent::Closed(None)));
+    let relay_key = RelaySecret::from_bytes(RELAY_SECRET).public();
+    assert_eq!(one.cursor(&relay_key), Some(Cursor { epoch: [2; 16], arrival: 3 }));
+    assert!(matches!(pair.one.poke(0), Err(SessionError::Over)));
+}
+
+#[test]
+fn equal_roots_of_a_puppet_are_believed_once_and_cost_one_answer() {
+    let [one, _] = replicas();
+    one.write(1, 1, 3, 10);
+    let mut puppet = Puppet::greeted(&one, 1);
+    puppet.take();
+    puppet.send(&[root_of(&one, 0)]).expect("fine");
+    assert!(matches!(&puppet.take()[..], [Frame::Root(_)]));
+    assert!(puppet.session.is_synced());
+    puppet.send(&[root_of(&one, 0)]).expect("fine");
+    assert_eq!(puppet.take(), []);
+}
