@@ -109,7 +109,8 @@ impl Sending {
 
     /// Everything up to here is held by the peer; 0 while nothing is known.
     pub(super) fn held(&self) -> u64 {
-        self.held.unwrap_or(0)
+        // What came from the peer since the last acknowledgement it holds too.
+        self.held.map_or(0, |held| self.from_peer.run_after(held))
     }
 
     pub(super) const fn is_started(&self) -> bool {
