@@ -1,11 +1,51 @@
 //! The data layer: databases, collections, items.
 //!
 //! Everything shown is one function of (entries accepted, keys held, local time), whatever order
-//! the entries arrived in: [`materialise`] computes it into tables of the state, and the handles
-//! read those.
+//! the entries arrived in: [`materialise`] computes it into tables of the state. The handles read
+//! those, and write through [`write`], the only maker of operations.
+//!
+//! Nothing here knows storage, the network or who may write: that is for the log.
 
 pub(crate) mod address;
+pub(crate) mod changes;
+pub(crate) mod collection;
+pub(crate) mod database;
+pub(crate) mod history;
 pub(crate) mod hlc;
-pub(crate) mod operation;
+mod key;
+pub(crate) mod live;
+pub(crate) mod materialise;
+mod operation;
 pub(crate) mod path;
 pub(crate) mod query;
+pub(crate) mod read;
+pub(crate) mod tables;
+pub(crate) mod transaction;
+pub(crate) mod watch;
+pub(crate) mod write;
+
+pub use address::{KEY_BYTES_MAX, NAME_BYTES_MAX, Policy};
+pub use changes::{CHANGES_MAX, Change, ChangeKind, Changes, LogHandle};
+pub use collection::{Collection, CollectionOptions, Item, Page, Summary};
+pub use database::Database;
+pub use history::{Version, VersionKind};
+pub use live::Live;
+pub use query::Query;
+pub use transaction::{Transaction, TransactionCollection};
+pub use watch::{Event, EventKind, Notice, WATCH_EVENTS_MAX, Watch};
+
+use crate::document::cache::Documents;
+
+/// The collection of the catalogue that lists the databases: its keys are their names.
+const CATALOGUE_COLLECTION: &str = "databases";
+
+/// What the materialiser and the handles of one open workspace share.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// Hands out events.
+    pub(crate) hub: watch::Hub,
+    /// Open documents.
+    pub(crate) documents: Documents,
+    /// Writes on their way.
+    pub(crate) writes: write::Writes,
+}

@@ -1,38 +1,60 @@
-//! The engine under the handles: the one way in which operations become entries.
+//! The engine under the handles: log, keys and clock of one open workspace, and the one way in
+//! which operations become entries.
 //!
-//! Owns log, keys and clock of one open workspace. What an entry then does to the tables is for
-//! [`crate::data`]; who may write it is for the log.
+//! What an entry then does to the tables is for [`crate::data`]; who may write it is for the log.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tidelog_log::crypto::Signer as _;
+use tidelog_log::crypto::Signer;
 use tidelog_log::directory::Op;
-use tidelog_log::env::Random;
+use tidelog_log::entry::CONTEXT_LEN;
+use tidelog_log::env::{Clock, Random};
 use tidelog_log::ids::{CircleId, DeviceId, StreamId, UserId, WorkspaceId};
-use tidelog_log::log::{Committed, Draft, Log, LogError};
+use tidelog_log::log::{Committed, Draft, Log, LogError, Subscription};
 use tidelog_log::segments::SegmentError;
 use tidelog_log::state::StateView;
-use tidelog_log::storage::Storage;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
+use crate::data::Shared;
 use crate::data::hlc::HlcClock;
-use crate::data::operation::{self, Group};
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::device::DeviceKeys;
 use crate::keys::keyring::Keyring;
-use crate::keys::payload::Plaintext;
+use crate::keys::payload::{PayloadError, Plaintext};
 
 /// An open workspace from the inside.
 pub(crate) struct Engine {
     pub(crate) log: Arc<Log>,
-    pub(crate) storage: Arc<dyn Storage>,
     pub(crate) keys: Arc<DeviceKeys>,
     pub(crate) keyring: Arc<RwLock<Keyring>>,
+    pub(crate) wall: Arc<dyn Clock>,
     pub(crate) clock: Arc<HlcClock>,
     pub(crate) random: Arc<dyn Random>,
+    pub(crate) shared: Arc<Shared>,
+    /// Counts changes that links have to look at: the log grew, or an invite was made.
+    pub(crate) changed: Arc<watch::Sender<u64>>,
+    _growth: Subscription,
 }
 
 impl Engine {
+    /// The engine over a log that was opened with this device's materialiser.
+    pub(crate) fn new(
+        log: Log,
+        keys: Arc<DeviceKeys>,
+        keyring: Arc<RwLock<Keyring>>,
+        clocks: (Arc<dyn Clock>, Arc<HlcClock>),
+        random: Arc<dyn Random>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let changed = Arc::new(watch::Sender::new(0));
+        let growth = log.subscribe({
+            let changed = Arc::clone(&changed);
+            Arc::new(move || changed.send_modify(|count| *count += 1))
+        });
+        let (wall, clock) = clocks;
+        Self { log: Arc::new(log), keys, keyring, wall, clock, random, shared, changed, _growth: growth }
+    }
+
     /// The workspace.
     pub(crate) fn workspace(&self) -> WorkspaceId {
         self.log.workspace()
@@ -46,17 +68,14 @@ impl Engine {
     /// The user whose device this is.
     pub(crate) fn user(&self) -> Result<UserId> {
         let device = self.log.directory().device(&self.device());
-        device.map(|device| device.user).ok_or_else(|| {
-            Error::new(ErrorKind::NotAdmitted, "the workspace has not admitted this device yet")
-        })
+        device.map(|device| device.user).ok_or_else(not_admitted)
     }
 
     /// The stream of a database.
     pub(crate) fn stream(&self, database: &str) -> Result<StreamId> {
         let keyring = self.keyring.read().unwrap_or_else(PoisonError::into_inner);
-        keyring.name_key(CircleId::WORKSPACE).map(|key| key.stream_id(database)).ok_or_else(|| {
-            Error::new(ErrorKind::NotAdmitted, "this device holds no key of the workspace yet")
-        })
+        let name_key = keyring.name_key(&CircleId::WORKSPACE).ok_or_else(not_admitted)?;
+        Ok(name_key.stream_id(database))
     }
 
     /// A snapshot of the tables.
@@ -64,57 +83,101 @@ impl Engine {
         Ok(self.log.view()?)
     }
 
-    /// Writes operations as one entry. Durable and visible to readers on return.
-    pub(crate) async fn commit(&self, stream: StreamId, groups: &[Group]) -> Result<Committed> {
-        let operations = operation::encode(groups)?;
-        self.ensure_writer_key().await?;
-        let draft = self.draft(stream, &operations)?;
-        let committed = self.write(vec![draft]).await?;
-        Ok(committed.into_iter().next().expect("one draft makes one entry"))
-    }
-
-    /// Writes to the directory.
-    pub(crate) async fn commit_directory(&self, ops: Vec<Op>) -> Result<()> {
-        let signer = Arc::clone(&self.keys) as Arc<_>;
-        self.write(vec![Draft::directory(signer, ops)]).await.map(drop)
-    }
-
-    fn draft(&self, stream: StreamId, operations: &[u8]) -> Result<Draft> {
-        let plaintext = Plaintext::new(self.clock.next().bits(), operations)?;
-        let keyring = self.keyring.read().unwrap_or_else(PoisonError::into_inner);
-        let key = keyring.writer_key(CircleId::WORKSPACE, &self.log.directory()).cloned().ok_or_else(|| {
-            Error::new(ErrorKind::NotAdmitted, "this device holds no key to write with yet")
-        })?;
-        let random = Arc::clone(&self.random);
-        let (key_id, payload_len) = (key.id(), plaintext.payload_len() as usize);
-        let seal = move |context: &[u8; tidelog_log::entry::CONTEXT_LEN]| {
-            plaintext.seal(&key, context, &*random)
-        };
-        let signer = Arc::clone(&self.keys) as Arc<_>;
-        Ok(Draft::data(signer, stream, key_id, payload_len, Box::new(seal)))
-    }
-
-    /// Makes the next epoch if there is none that all devices can read and this one holds.
-    async fn ensure_writer_key(&self) -> Result<()> {
-        let ops = {
+    /// Makes the next epoch of keys if there is none that all devices can read and this one holds.
+    pub(crate) async fn prepare_to_write(&self) -> Result<()> {
+        let epoch = {
             let directory = self.log.directory();
             let keyring = self.keyring.read().unwrap_or_else(PoisonError::into_inner);
-            if keyring.writer_key(CircleId::WORKSPACE, &directory).is_some() {
+            if keyring.writer_key(&CircleId::WORKSPACE, &directory).is_some() {
                 return Ok(());
             }
             keyring.next_epoch(CircleId::WORKSPACE, &directory, &*self.random)?
         };
-        self.commit_directory(vec![ops]).await
+        self.commit_directory(vec![epoch]).await
     }
 
-    async fn write(&self, drafts: Vec<Draft>) -> Result<Vec<Committed>> {
+    /// Hands operations to the log as one entry, which has its time and its place in the queue when
+    /// this returns. `settled` is called with true once the entry is visible, or with false if it was
+    /// refused, whether or not anybody waits for the future.
+    pub(crate) fn submit(
+        &self,
+        stream: StreamId,
+        operations: &[u8],
+        settled: impl FnOnce(bool) + Send + 'static,
+    ) -> Result<Pending> {
+        let draft = self.draft(stream, operations)?;
+        Ok(self.hand_over(vec![draft], settled))
+    }
+
+    /// Writes one entry to the directory.
+    pub(crate) async fn commit_directory(&self, ops: Vec<Op>) -> Result<()> {
+        let draft = Draft::directory(self.signer(), ops);
+        self.hand_over(vec![draft], |_| {}).written().await.map(drop)
+    }
+
+    /// Signs for this device.
+    pub(crate) fn signer(&self) -> Arc<dyn Signer> {
+        Arc::clone(&self.keys) as Arc<dyn Signer>
+    }
+
+    /// Closes the log and ends all watches.
+    pub(crate) fn close(&self) {
+        self.log.shutdown();
+        self.shared.hub.close();
+    }
+
+    fn draft(&self, stream: StreamId, operations: &[u8]) -> Result<Draft> {
+        let plaintext = Plaintext::new(self.clock.next().bits(), operations)?;
+        let directory = self.log.directory();
+        let keyring = self.keyring.read().unwrap_or_else(PoisonError::into_inner);
+        let key = keyring.writer_key(&CircleId::WORKSPACE, &directory).ok_or_else(not_admitted)?;
+        let key = Arc::clone(key);
+        drop(keyring);
+        let random = Arc::clone(&self.random);
+        let (key_id, payload_len) = (key.id(), plaintext.payload_len() as usize);
+        let seal = move |context: &[u8; CONTEXT_LEN]| plaintext.seal(&key, context, &*random);
+        Ok(Draft::data(self.signer(), stream, key_id, payload_len, Box::new(seal)))
+    }
+
+    fn hand_over(&self, drafts: Vec<Draft>, settled: impl FnOnce(bool) + Send + 'static) -> Pending {
         let (sender, receiver) = oneshot::channel();
-        let done = Box::new(move |result| {
+        let done = Box::new(move |result: Result<_, LogError>| {
+            settled(result.is_ok());
             // The caller may have stopped waiting; the entry is written all the same.
             let _ = sender.send(result);
         });
         self.log.commit(drafts, done);
-        Ok(receiver.await.unwrap_or(Err(LogError::Closed))?)
+        Pending(receiver)
+    }
+}
+
+/// An entry on its way into the log, where it arrives whether or not anybody waits.
+#[derive(Debug)]
+pub(crate) struct Pending(oneshot::Receiver<Result<Vec<Committed>, LogError>>);
+
+impl Pending {
+    /// Waits until the entry is durable and visible.
+    ///
+    /// # Errors
+    ///
+    /// Why it was not written.
+    pub(crate) async fn written(self) -> Result<Committed> {
+        let committed = self.0.await.unwrap_or(Err(LogError::Closed))?;
+        Ok(committed.into_iter().next().expect("one draft makes one entry"))
+    }
+}
+
+fn not_admitted() -> Error {
+    Error::new(ErrorKind::NotAdmitted, "the workspace has not admitted this device yet")
+}
+
+impl From<PayloadError> for Error {
+    fn from(error: PayloadError) -> Self {
+        let kind = match error {
+            PayloadError::TooLarge => ErrorKind::TooLarge,
+            PayloadError::Open | PayloadError::Codec | PayloadError::Malformed(_) => ErrorKind::Corrupt,
+        };
+        Self::new(kind, error.to_string())
     }
 }
 
@@ -122,7 +185,6 @@ impl From<LogError> for Error {
     fn from(error: LogError) -> Self {
         let kind = match &error {
             LogError::AlreadyOpen { .. } => ErrorKind::AlreadyOpen,
-            LogError::AlreadyExists => ErrorKind::AlreadyExists,
             LogError::Segments(error) => segment_kind(error),
             LogError::State(_) => ErrorKind::Corrupt,
             LogError::Io(error) => io_kind(error),
@@ -145,10 +207,12 @@ fn segment_kind(error: &SegmentError) -> ErrorKind {
         SegmentError::DiskFull => ErrorKind::DiskFull,
         SegmentError::ReadOnly(_) => ErrorKind::ReadOnly,
         SegmentError::TooLarge => ErrorKind::TooLarge,
+        SegmentError::Closed => ErrorKind::Closed,
         SegmentError::Io(error) => io_kind(error),
     }
 }
 
+/// The kind of a failed file operation.
 pub(crate) fn io_kind(error: &std::io::Error) -> ErrorKind {
     match error.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => ErrorKind::DiskFull,

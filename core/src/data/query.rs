@@ -19,7 +19,7 @@ use serde::Serialize;
 pub(crate) use self::filter::Filter;
 use super::path::Path;
 use crate::error::{Error, ErrorKind, Result};
-use crate::value::cbor::{self, Decoder, Encoder};
+use crate::value::cbor::{Decoder, Encoder};
 use crate::value::{Value, to_value};
 
 /// Most sort fields of a query.
@@ -207,7 +207,12 @@ impl Plan {
 
     /// Whether counting needs no look at values.
     pub(crate) fn counts_rows(&self) -> bool {
-        self.filter.takes_everything()
+        self.filter.takes_everything() && self.ids.is_none()
+    }
+
+    /// The same plan from the start of its result.
+    pub(crate) fn without_cursor(self) -> Self {
+        Self { after: None, ..self }
     }
 
     fn position(&self, key: &str, value: &Value) -> Position {
@@ -348,16 +353,6 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     }
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     text.as_bytes().chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
-}
-
-/// Decodes the stored bytes of a value.
-///
-/// # Errors
-///
-/// [`ErrorKind::Corrupt`] if they are not what was written.
-pub(crate) fn stored_value(bytes: &[u8]) -> Result<Value> {
-    cbor::decode(bytes)
-        .map_err(|error| Error::new(ErrorKind::Corrupt, "a stored value does not decode").with_source(error))
 }
 
 #[cfg(test)]

@@ -1,0 +1,137 @@
+//! A database: a handle that names one, and what it gives access to.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tidelog_log::ids::StreamId;
+use tidelog_log::log::LogError;
+
+use super::address::{Policy, check_name};
+use super::changes::LogHandle;
+use super::collection::{Collection, CollectionOptions};
+use super::tables::{self, COLLECTIONS};
+use super::transaction::Transaction;
+use super::watch::{Interest, Watch};
+use super::write::{DatabaseId, catalogue_scope};
+use super::{query::Query, read};
+use crate::engine::Engine;
+use crate::error::Result;
+
+/// A database of a workspace: the unit of sync, and of what a transaction can change together.
+///
+/// A handle costs nothing and may name a database that nobody wrote to yet. Names have 1 to 255
+/// bytes of UTF-8 and no control characters; `/` makes them hierarchical by convention.
+#[derive(Clone)]
+pub struct Database {
+    pub(crate) engine: Arc<Engine>,
+    /// None is the catalogue.
+    name: Option<Arc<str>>,
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Database({:?})", self.name())
+    }
+}
+
+impl Database {
+    /// The database with a name.
+    pub(crate) fn new(engine: Arc<Engine>, name: &str) -> Self {
+        Self { engine, name: Some(name.into()) }
+    }
+
+    /// The database in stream zero: names of databases, of the workspace and of its members.
+    pub(crate) const fn catalogue(engine: Arc<Engine>) -> Self {
+        Self { engine, name: None }
+    }
+
+    /// The names of all databases that were ever written to, in order.
+    pub(crate) fn names(engine: &Engine) -> Result<Vec<String>> {
+        let plan = super::query::Plan::new(&Query::new())?;
+        let page = read::query(engine, &catalogue_scope(), &plan)?;
+        Ok(page.rows.into_iter().map(|row| row.key).collect())
+    }
+
+    /// Remembers the names of all databases, so that events can tell them.
+    pub(crate) fn learn_names(engine: &Engine) -> Result<()> {
+        for name in Self::names(engine)? {
+            engine.shared.hub.set_name(engine.stream(&name)?, &name);
+        }
+        Ok(())
+    }
+
+    /// The name; empty for the catalogue.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or_default()
+    }
+
+    /// A collection of last-writer-wins items, with the key of an item in its field `id`.
+    #[must_use]
+    pub fn collection<T: Serialize + DeserializeOwned>(&self, name: &str) -> Collection<T> {
+        self.collection_with(name, CollectionOptions::default())
+    }
+
+    /// A collection with a policy and a key field of choice.
+    #[must_use]
+    pub fn collection_with<T: Serialize + DeserializeOwned>(
+        &self,
+        name: &str,
+        options: CollectionOptions,
+    ) -> Collection<T> {
+        Collection::new(self.clone(), name, options)
+    }
+
+    /// The collections that have, or once had, items, with the policies they are used under; in
+    /// order.
+    ///
+    /// # Errors
+    ///
+    /// If the tables cannot be read.
+    pub fn collections(&self) -> Result<Vec<(String, Policy)>> {
+        let stream = self.id()?.stream;
+        let rows = tables::keys(&self.engine.view()?, COLLECTIONS, &stream.0).map_err(LogError::from)?;
+        let parse = |row: &[u8]| {
+            let (policy, name) = row.get(StreamId::LENGTH + 1..)?.split_last()?;
+            Some((String::from_utf8(name.to_vec()).ok()?, Policy::from_number(*policy)?))
+        };
+        let collections: BTreeSet<_> = rows.iter().filter_map(|row| parse(row)).collect();
+        Ok(collections.into_iter().collect())
+    }
+
+    /// A transaction: writes to any collections of this database that become one entry.
+    #[must_use]
+    pub fn transaction(&self) -> Transaction {
+        Transaction::new(self.clone())
+    }
+
+    /// Watches every item of the database.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::InvalidArgument`] if the database's name is none.
+    pub fn watch(&self) -> Result<Watch> {
+        let interest = Interest { stream: Some(self.id()?.stream), ..Interest::default() };
+        Ok(self.engine.shared.hub.watch(interest))
+    }
+
+    /// The entries of the database, as they are.
+    #[must_use]
+    pub fn log(&self) -> LogHandle {
+        LogHandle::new(self.clone())
+    }
+
+    /// What reading and writing need of the database.
+    pub(crate) fn id(&self) -> Result<DatabaseId> {
+        let Some(name) = &self.name else {
+            return Ok(DatabaseId { stream: StreamId::DIRECTORY, name: None });
+        };
+        check_name("database", name)?;
+        let stream = self.engine.stream(name)?;
+        self.engine.shared.hub.set_name(stream, name);
+        Ok(DatabaseId { stream, name: Some(Arc::clone(name)) })
+    }
+}

@@ -1,0 +1,509 @@
+//! From entries to what is shown: the one place that writes the data tables.
+//!
+//! The tables are a function of (entries, keys held, local time), whatever order these came in:
+//!
+//! * an entry whose key is missing waits, and is applied when the key comes;
+//! * an entry of another device that is too far in the future waits until local time reaches it,
+//!   save for its document changes, which need no clock;
+//! * an entry that does not decrypt, decode or belong where it is changes nothing, on any replica,
+//!   as a whole: one bad operation voids all of its entry;
+//! * everything else is decided by versions (see [`super::tables`]), never by arrival.
+//!
+//! What is shown of an item can be computed again from the entries that its history rows name.
+//! Only the numbers in the table of changes, and the arrival numbers kept for them, follow the
+//! order of arrival.
+//!
+//! Runs inside the log's state transaction. Events are kept back until that is committed.
+
+mod document;
+mod unseal;
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use tidelog_log::directory::Directory;
+use tidelog_log::entry::{Entry, Kind};
+use tidelog_log::env::{Random, random_array};
+use tidelog_log::ids::{DeviceId, EntryId, KeyId, StreamId};
+use tidelog_log::log::{Apply, LogError};
+use tidelog_log::state::StateBatch;
+
+pub(crate) use self::unseal::{Unseal, Unsealed, WorkspaceKeys, unseal};
+use super::address::{Policy, Scope};
+use super::hlc::{Hlc, HlcClock};
+use super::operation::{Action, Operations};
+use super::tables::{
+    self, CHANGES, COLLECTIONS, ChangeRow, HISTORY, ITEMS, ItemRow, META, META_EPOCH, META_NUMBER, Tables,
+    Unread, Version, WAITING_CLOCK, WAITING_KEYS, change_row, damaged,
+};
+use super::watch::{Event, EventKind};
+use super::{CATALOGUE_COLLECTION, Shared};
+use crate::document::{DocumentChange, parse_change};
+use crate::value::cbor;
+
+/// Computes the tables, entry by entry.
+pub(crate) struct Materialiser<K> {
+    keys: K,
+    device: DeviceId,
+    clock: Arc<HlcClock>,
+    random: Arc<dyn Random>,
+    shared: Arc<Shared>,
+    /// The last number given out; `None` until it is read from the tables.
+    number: Option<u64>,
+    /// Whether the tables are known to have their epoch.
+    has_epoch: bool,
+    deferred: Deferred,
+    events: Vec<Happened>,
+}
+
+/// When the next deferred entry is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deferred {
+    /// The tables were not looked at yet.
+    Unknown,
+    None,
+    At(Hlc),
+}
+
+/// An event and where it happened.
+struct Happened {
+    stream: StreamId,
+    scope: Option<Scope>,
+    event: Event,
+}
+
+/// The entry being applied.
+#[derive(Debug, Clone, Copy)]
+struct Source {
+    arrival: u64,
+    entry: EntryId,
+    author: DeviceId,
+    stream: StreamId,
+    hlc: Hlc,
+    local: bool,
+}
+
+/// All that an entry does to one item.
+struct Target {
+    scope: Scope,
+    key: String,
+    steps: Vec<(u32, Step)>,
+}
+
+enum Step {
+    Put(Vec<u8>),
+    Delete,
+    Change(Box<DocumentChange>),
+}
+
+/// How much of an entry is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    /// Its document changes, without a place in time: the entry is deferred.
+    Timeless,
+}
+
+impl<K: Unseal> Materialiser<K> {
+    /// A materialiser for one open log.
+    pub(crate) fn new(
+        keys: K,
+        device: DeviceId,
+        clock: Arc<HlcClock>,
+        random: Arc<dyn Random>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
+            keys,
+            device,
+            clock,
+            random,
+            shared,
+            number: None,
+            has_epoch: false,
+            deferred: Deferred::Unknown,
+            events: Vec::new(),
+        }
+    }
+
+    /// Applies an entry that joined the log.
+    fn add(&mut self, tables: &dyn Tables, arrival: u64, entry: &Entry) -> Result<(), LogError> {
+        if entry.header().kind != Kind::Data {
+            return Ok(());
+        }
+        match self.keys.unseal(entry) {
+            Unsealed::Plain { hlc, operations } => self.opened(tables, arrival, entry, hlc, &operations)?,
+            Unsealed::Invalid => {
+                self.unread(tables, arrival, entry, Unread::Invalid)?;
+            }
+            Unsealed::MissingKey => {
+                let number = self.unread(tables, arrival, entry, Unread::MissingKey)?;
+                let row = waiting_row(&entry.header().key_id.0, arrival);
+                let value = [&number.to_be_bytes()[..], &entry.encode()].concat();
+                tables.put(WAITING_KEYS, &row, &value)?;
+            }
+        }
+        self.keep_number(tables)
+    }
+
+    /// Applies the entries whose keys came.
+    fn keys_changed(&mut self, tables: &dyn Tables, directory: &Directory) -> Result<(), LogError> {
+        self.keys.directory_changed(directory);
+        let mut ready = Vec::new();
+        let mut broken = false;
+        tables.range(WAITING_KEYS, &[], None, false, &mut |row, value| {
+            match parse_waiting_key(row, value) {
+                Some((key, waiting)) if self.keys.holds(&key) => ready.push((row.to_vec(), waiting)),
+                Some(_) => {}
+                None => broken = true,
+            }
+            ControlFlow::Continue(())
+        })?;
+        if broken {
+            return Err(damaged(WAITING_KEYS));
+        }
+        ready.sort_by_key(|(_, waiting)| waiting.arrival);
+        for (row, waiting) in ready {
+            let entry = Entry::decode(&waiting.entry).map_err(|_| damaged(WAITING_KEYS))?;
+            tables.delete(WAITING_KEYS, &row)?;
+            tables.delete(CHANGES, &change_row(entry.header().stream, waiting.number))?;
+            self.add(tables, waiting.arrival, &entry)?;
+        }
+        Ok(())
+    }
+
+    /// Applies the deferred entries that local time has reached.
+    fn time_passed(&mut self, tables: &dyn Tables) -> Result<(), LogError> {
+        let horizon = self.clock.horizon().bits();
+        let end = horizon.checked_add(1).map(u64::to_be_bytes);
+        let mut ready = Vec::new();
+        tables.range(WAITING_CLOCK, &[], end.as_ref().map(|end| &end[..]), false, &mut |row, value| {
+            ready.push((row.to_vec(), value.to_vec()));
+            ControlFlow::Continue(())
+        })?;
+        for (row, entry) in ready {
+            let arrival = row.last_chunk().map(|arrival| u64::from_be_bytes(*arrival));
+            let (Some(arrival), Ok(entry)) = (arrival, Entry::decode(&entry)) else {
+                return Err(damaged(WAITING_CLOCK));
+            };
+            tables.delete(WAITING_CLOCK, &row)?;
+            self.add(tables, arrival, &entry)?;
+        }
+        let mut next = Deferred::None;
+        tables.range(WAITING_CLOCK, &[], None, false, &mut |row, _| {
+            let hlc = row.first_chunk().map(|hlc| Hlc::from_bits(u64::from_be_bytes(*hlc)));
+            next = hlc.map_or(Deferred::Unknown, Deferred::At);
+            ControlFlow::Break(())
+        })?;
+        self.deferred = next;
+        Ok(())
+    }
+
+    /// Applies an entry that could be read.
+    fn opened(
+        &mut self,
+        tables: &dyn Tables,
+        arrival: u64,
+        entry: &Entry,
+        hlc: Hlc,
+        operations: &[u8],
+    ) -> Result<(), LogError> {
+        let header = entry.header();
+        let source = Source {
+            arrival,
+            entry: entry.id(),
+            author: header.author,
+            stream: header.stream,
+            hlc,
+            local: header.author == self.device,
+        };
+        let Some(targets) = self.targets(&source, operations) else {
+            self.unread(tables, arrival, entry, Unread::Invalid)?;
+            return Ok(());
+        };
+        let part = if source.local {
+            self.clock.observe_own(hlc);
+            Part::Whole
+        } else if self.clock.is_deferred(hlc) {
+            tables.put(WAITING_CLOCK, &waiting_row(&hlc.bits().to_be_bytes(), arrival), &entry.encode())?;
+            self.deferred = match self.deferred {
+                Deferred::At(earlier) => Deferred::At(earlier.min(hlc)),
+                Deferred::None => Deferred::At(hlc),
+                Deferred::Unknown => Deferred::Unknown,
+            };
+            Part::Timeless
+        } else {
+            self.clock.observe(hlc);
+            Part::Whole
+        };
+        for target in targets {
+            self.target(tables, &source, target, part)?;
+        }
+        Ok(())
+    }
+
+    /// What an entry does, item by item; `None` if it may not or makes no sense.
+    fn targets(&self, source: &Source, operations: &[u8]) -> Option<Vec<Target>> {
+        let operations = Operations::decode(operations).ok()?;
+        let mut targets: Vec<Target> = Vec::new();
+        let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
+        let mut index = 0;
+        for group in operations.groups() {
+            if group.owner.is_some_and(|owner| self.keys.user(&source.author) != Some(owner)) {
+                return None;
+            }
+            let scope = group.scope(source.stream);
+            for operation in &group.operations {
+                let step = match &operation.action {
+                    Action::Put(value) => Step::Put(value.clone()),
+                    Action::Delete => Step::Delete,
+                    Action::Change(bytes) => Step::Change(Box::new(parse_change(bytes).ok()?)),
+                };
+                let place = *places.entry(scope.item_row(&operation.key)).or_insert_with(|| {
+                    targets.push(Target { scope: scope.clone(), key: operation.key.clone(), steps: vec![] });
+                    targets.len() - 1
+                });
+                targets[place].steps.push((index, step));
+                index += 1;
+            }
+        }
+        Some(targets)
+    }
+
+    fn target(
+        &mut self,
+        tables: &dyn Tables,
+        source: &Source,
+        target: Target,
+        part: Part,
+    ) -> Result<(), LogError> {
+        let row = tables::policy_row(&target.scope);
+        if tables.get(COLLECTIONS, &row)?.is_none() {
+            tables.put(COLLECTIONS, &row, &[])?;
+        }
+        match target.scope.policy {
+            Policy::Lww if part == Part::Whole => self.lww(tables, source, target),
+            Policy::Lww => Ok(()),
+            Policy::Document => self.document(tables, source, target, part),
+        }
+    }
+
+    /// The last operation of an entry on an item counts, and the item's highest version is shown.
+    fn lww(&mut self, tables: &dyn Tables, source: &Source, target: Target) -> Result<(), LogError> {
+        let Target { scope, key, mut steps } = target;
+        let (index, step) = steps.pop().expect("a target has a step");
+        let value = if let Step::Put(value) = step { Some(value) } else { None };
+        let version = source.version(index, value.is_none());
+        put_history(tables, &scope, &key, &version, source.arrival)?;
+        let row = scope.item_row(&key);
+        let old = tables::item(tables, &row)?;
+        if old.as_ref().is_some_and(|old| old.version >= version) {
+            return Ok(());
+        }
+        let new = ItemRow {
+            version,
+            live: value.is_some(),
+            number: self.changed(tables, source.stream, &row, old.as_ref())?,
+            arrival: source.arrival,
+            author: source.author,
+            body: value.unwrap_or_default(),
+        };
+        tables.put(ITEMS, &row, &new.encode())?;
+        if source.stream == StreamId::DIRECTORY && scope.collection == CATALOGUE_COLLECTION && new.live {
+            self.named(&key);
+        }
+        let was_live = old.as_ref().is_some_and(|old| old.live);
+        if (was_live || new.live) && self.shared.hub.is_watched() {
+            let value = |row: &ItemRow| {
+                row.live.then(|| cbor::decode(&row.body)).transpose().map_err(|_| damaged(ITEMS))
+            };
+            let old = old.as_ref().map(value).transpose()?.flatten();
+            let kind = if new.live { EventKind::Put } else { EventKind::Delete };
+            let new = value(&new)?;
+            self.happened(source, scope, key, kind, (old, new));
+        }
+        Ok(())
+    }
+
+    /// Remembers the name of a database that the catalogue lists.
+    fn named(&self, name: &str) {
+        if let Some(stream) = self.keys.stream(name) {
+            self.shared.hub.set_name(stream, name);
+        }
+    }
+
+    fn happened(
+        &mut self,
+        source: &Source,
+        scope: Scope,
+        key: String,
+        kind: EventKind,
+        values: (Option<crate::Value>, Option<crate::Value>),
+    ) {
+        let event = Event {
+            kind,
+            database: None,
+            collection: scope.collection.clone(),
+            owner: scope.owner,
+            key,
+            old: values.0,
+            new: values.1,
+            author: source.author,
+            hlc_ms: source.hlc.ms(),
+            local: source.local,
+            entry: source.entry,
+        };
+        self.events.push(Happened { stream: source.stream, scope: Some(scope), event });
+    }
+
+    /// Moves an item to the end of the changes and gives its new number.
+    fn changed(
+        &mut self,
+        tables: &dyn Tables,
+        stream: StreamId,
+        row: &[u8],
+        old: Option<&ItemRow>,
+    ) -> Result<u64, LogError> {
+        if let Some(old) = old {
+            tables.delete(CHANGES, &change_row(stream, old.number))?;
+        }
+        let number = self.next_number(tables)?;
+        tables.put(CHANGES, &change_row(stream, number), &ChangeRow::Item(row.to_vec()).encode())?;
+        Ok(number)
+    }
+
+    /// Lists an entry that cannot be shown, and gives its number.
+    fn unread(
+        &mut self,
+        tables: &dyn Tables,
+        arrival: u64,
+        entry: &Entry,
+        reason: Unread,
+    ) -> Result<u64, LogError> {
+        let header = entry.header();
+        let number = self.next_number(tables)?;
+        let row = ChangeRow::Unread { reason, arrival, entry: entry.id(), author: header.author };
+        tables.put(CHANGES, &change_row(header.stream, number), &row.encode())?;
+        tracing::debug!(entry = %entry.id(), ?reason, "an entry is not shown");
+        let event = Event {
+            kind: EventKind::Unreadable,
+            database: None,
+            collection: String::new(),
+            owner: None,
+            key: String::new(),
+            old: None,
+            new: None,
+            author: header.author,
+            hlc_ms: 0,
+            local: header.author == self.device,
+            entry: entry.id(),
+        };
+        self.events.push(Happened { stream: header.stream, scope: None, event });
+        Ok(number)
+    }
+
+    fn next_number(&mut self, tables: &dyn Tables) -> Result<u64, LogError> {
+        let last = match self.number {
+            Some(number) => number,
+            None => match tables.get(META, META_NUMBER)? {
+                Some(bytes) => u64::from_be_bytes(bytes.try_into().map_err(|_| damaged(META))?),
+                None => 0,
+            },
+        };
+        self.number = Some(last + 1);
+        Ok(last + 1)
+    }
+
+    /// Writes down the last number given out, and an epoch for the numbers if there is none.
+    fn keep_number(&mut self, tables: &dyn Tables) -> Result<(), LogError> {
+        if !self.has_epoch && tables.get(META, META_EPOCH)?.is_none() {
+            tables.put(META, META_EPOCH, &random_array::<16>(&*self.random))?;
+        }
+        if let Some(number) = self.number {
+            tables.put(META, META_NUMBER, &number.to_be_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// What was written so far is visible: the watches may hear of it.
+    fn publish(&mut self) {
+        self.has_epoch |= self.number.is_some();
+        for happened in self.events.drain(..) {
+            self.shared.hub.send(happened.stream, happened.scope.as_ref(), happened.event);
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        match self.deferred {
+            Deferred::Unknown => true,
+            Deferred::None => false,
+            Deferred::At(hlc) => !self.clock.is_deferred(hlc),
+        }
+    }
+}
+
+impl Source {
+    const fn version(&self, index: u32, delete: bool) -> Version {
+        Version { hlc: self.hlc, delete, entry: self.entry, index }
+    }
+}
+
+fn put_history(
+    tables: &dyn Tables,
+    scope: &Scope,
+    key: &str,
+    version: &Version,
+    arrival: u64,
+) -> Result<(), LogError> {
+    let mut row = tables::part_row(scope, key);
+    row.extend_from_slice(&version.encode());
+    Ok(tables.put(HISTORY, &row, &arrival.to_be_bytes())?)
+}
+
+fn waiting_row(first: &[u8], arrival: u64) -> Vec<u8> {
+    [first, &arrival.to_be_bytes()].concat()
+}
+
+/// An entry that waits for its key.
+struct Waiting {
+    arrival: u64,
+    number: u64,
+    entry: Vec<u8>,
+}
+
+fn parse_waiting_key(row: &[u8], value: &[u8]) -> Option<(KeyId, Waiting)> {
+    let (key, arrival) = row.split_first_chunk::<16>()?;
+    let (number, entry) = value.split_first_chunk::<8>()?;
+    let waiting = Waiting {
+        arrival: u64::from_be_bytes(arrival.try_into().ok()?),
+        number: u64::from_be_bytes(*number),
+        entry: entry.to_vec(),
+    };
+    Some((KeyId(*key), waiting))
+}
+
+impl<K: Unseal> Apply for Materialiser<K> {
+    fn apply(&mut self, batch: &StateBatch<'_>, arrival: u64, entry: &Entry) -> Result<(), LogError> {
+        self.add(batch, arrival, entry)
+    }
+
+    fn directory_changed(&mut self, batch: &StateBatch<'_>, directory: &Directory) -> Result<(), LogError> {
+        self.keys_changed(batch, directory)
+    }
+
+    fn due(&self, _now_ms: u64) -> bool {
+        self.is_due()
+    }
+
+    fn tick(&mut self, batch: &StateBatch<'_>, _now_ms: u64) -> Result<(), LogError> {
+        self.time_passed(batch)
+    }
+
+    fn committed(&mut self) {
+        self.publish();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,663 @@
+use super::*;
+use crate::data::hlc::DEFER_AHEAD_MS;
+use crate::data::hlc::EARLIEST_MS;
+use crate::data::tables::DOCUMENT_TAILS;
+use crate::data::watch::{Interest, Notice, Watch};
+use crate::document::cache::Cached;
+use crate::document::{OpenDocument, actor};
+use crate::value::Value;
+use proptest::prelude::*;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Mutex;
+use tidelog_log::entry::{Header, payload_hash};
+use tidelog_log::env::{ManualClock, SeededRandom};
+use tidelog_log::ids::{UserId, WorkspaceId};
+use tidelog_log::state::{StateError, StateRead, Visit};
+
+const STREAM: StreamId = StreamId([5; 16]);
+const NOW: u64 = EARLIEST_MS + 1_000_000;
+const ME: DeviceId = DeviceId([0; 32]);
+
+/// Tables in memory.
+#[derive(Debug, Default)]
+struct MemoryTables(RefCell<BTreeMap<(&'static str, Vec<u8>), Vec<u8>>>);
+
+impl StateRead for MemoryTables {
+    fn get(&self, table: &'static str, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        Ok(self.0.borrow().get(&(table, key.to_vec())).cloned())
+    }
+
+    fn range(
+        &self,
+        table: &'static str,
+        from: &[u8],
+        to: Option<&[u8]>,
+        reverse: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StateError> {
+        let mut found = Vec::new();
+        for ((name, row), value) in self.0.borrow().iter() {
+            if *name == table && row.as_slice() >= from && to.is_none_or(|to| row.as_slice() < to) {
+                found.push((row.clone(), value.clone()));
+            }
+        }
+        if reverse {
+            found.reverse();
+        }
+        for (row, value) in found {
+            if visit(&row, &value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Tables for MemoryTables {
+    fn put(&self, table: &'static str, key: &[u8], value: &[u8]) -> Result<(), StateError> {
+        self.0.borrow_mut().insert((table, key.to_vec()), value.to_vec());
+        Ok(())
+    }
+
+    fn delete(&self, table: &'static str, key: &[u8]) -> Result<(), StateError> {
+        self.0.borrow_mut().remove(&(table, key.to_vec()));
+        Ok(())
+    }
+}
+
+/// Keys for payloads in plaintext: held or not. A device's user has its first byte.
+#[derive(Debug, Clone, Default)]
+struct PlainKeys(Arc<Mutex<HashSet<KeyId>>>);
+
+impl Unseal for PlainKeys {
+    fn directory_changed(&mut self, _: &Directory) {}
+
+    fn holds(&self, key: &KeyId) -> bool {
+        self.0.lock().expect("sound").contains(key)
+    }
+
+    fn unseal(&self, entry: &Entry) -> Unsealed {
+        if !self.holds(&entry.header().key_id) {
+            return Unsealed::MissingKey;
+        }
+        match entry.payload().split_first_chunk() {
+            Some((hlc, operations)) => Unsealed::Plain {
+                hlc: Hlc::from_bits(u64::from_be_bytes(*hlc)),
+                operations: operations.to_vec(),
+            },
+            None => Unsealed::Invalid,
+        }
+    }
+
+    fn user(&self, device: &DeviceId) -> Option<UserId> {
+        Some(user(device.0[0]))
+    }
+
+    fn stream(&self, database: &str) -> Option<StreamId> {
+        (database == "main").then_some(STREAM)
+    }
+}
+
+fn user(number: u8) -> UserId {
+    UserId([number; 16])
+}
+
+fn scope(policy: Policy) -> Scope {
+    Scope { stream: STREAM, collection: policy.name().into(), policy, owner: None }
+}
+
+fn hlc(ms: u64) -> Hlc {
+    Hlc::from_bits(ms << 16)
+}
+
+/// An entry of a device, at a time, under key `key`, that `salt` tells from its like.
+fn sealed(device: u8, at: Hlc, key: u8, salt: u64, operations: &[u8]) -> Entry {
+    let payload = [&at.bits().to_be_bytes()[..], operations].concat();
+    let header = Header {
+        kind: Kind::Data,
+        prunable: false,
+        covered: false,
+        payload_len: u32::try_from(payload.len()).expect("small"),
+        seq: 2 + salt,
+        workspace: WorkspaceId([1; 32]),
+        author: DeviceId([device; 32]),
+        prev: EntryId([2; 32]),
+        auth: EntryId([3; 32]),
+        stream: STREAM,
+        key_id: KeyId([key; 16]),
+        payload_hash: payload_hash(&payload),
+        signature: [9; 64],
+    };
+    Entry::new(header, payload).expect("well formed")
+}
+
+fn entry(device: u8, at: Hlc, salt: u64, operations: &Operations) -> Entry {
+    sealed(device, at, 1, salt, &operations.encode())
+}
+
+fn put(key: &str, value: i64) -> Operations {
+    Operations::one(&scope(Policy::Lww), key, Action::put(&Value::Int(value)).expect("finite"))
+}
+
+fn delete(key: &str) -> Operations {
+    Operations::one(&scope(Policy::Lww), key, Action::Delete)
+}
+
+struct Replica {
+    tables: MemoryTables,
+    materialiser: Materialiser<PlainKeys>,
+    wall: Arc<ManualClock>,
+    keys: PlainKeys,
+    watch: Watch,
+    arrivals: u64,
+}
+
+impl Replica {
+    fn new() -> Self {
+        let wall = Arc::new(ManualClock::new(NOW));
+        let shared = Arc::new(Shared::default());
+        let keys = PlainKeys::default();
+        keys.0.lock().expect("sound").insert(KeyId([1; 16]));
+        let watch = shared.hub.watch(Interest::default());
+        let clock = Arc::new(HlcClock::new(wall.clone()));
+        let random = Arc::new(SeededRandom::new(1));
+        let materialiser = Materialiser::new(keys.clone(), ME, clock, random, shared);
+        Self { tables: MemoryTables::default(), materialiser, wall, keys, watch, arrivals: 0 }
+    }
+
+    fn add(&mut self, entry: &Entry) {
+        self.arrivals += 1;
+        self.materialiser.add(&self.tables, self.arrivals, entry).expect("applies");
+        self.materialiser.publish();
+    }
+
+    fn learn(&mut self, key: u8) {
+        self.keys.0.lock().expect("sound").insert(KeyId([key; 16]));
+        self.materialiser.keys_changed(&self.tables, &Directory::new(WorkspaceId([1; 32]))).expect("applies");
+        self.materialiser.publish();
+    }
+
+    fn advance_to(&mut self, ms: u64) {
+        self.wall.set(ms);
+        if self.materialiser.is_due() {
+            self.materialiser.time_passed(&self.tables).expect("applies");
+            self.materialiser.publish();
+        }
+    }
+
+    fn events(&mut self) -> Vec<(EventKind, String)> {
+        std::iter::from_fn(|| self.watch.next_now())
+            .map(|notice| match notice {
+                Notice::Event(event) => (event.kind, event.key),
+                Notice::Lagged(_) => panic!("the watch is large enough"),
+            })
+            .collect()
+    }
+
+    fn value(&self, key: &str) -> Option<i64> {
+        let row = tables::item(&self.tables, &scope(Policy::Lww).item_row(key)).expect("reads")?;
+        row.live.then(|| cbor::decode(&row.body).expect("value").as_int()).flatten()
+    }
+
+    fn document(&self, key: &str) -> Option<String> {
+        self.open(key).map(|mut open| open.value().expect("shallow").to_json().expect("text"))
+    }
+
+    fn open(&self, key: &str) -> Option<OpenDocument> {
+        let scope = scope(Policy::Document);
+        let row = tables::item(&self.tables, &scope.item_row(key)).expect("reads")?;
+        let cached = Cached::load(&self.tables, &tables::part_row(&scope, key), 0).expect("loads");
+        row.live.then_some(cached.document)
+    }
+
+    /// All that must not depend on the order of arrival.
+    fn shown(&self) -> Shown {
+        let rows = self.tables.0.borrow();
+        let of = |name: &'static str| rows.iter().filter(move |((table, _), _)| *table == name);
+        let items = of(ITEMS).map(|((_, row), value)| {
+            let item = ItemRow::decode(value).expect("row");
+            let (scope, key) = Scope::parse_item_row(row).expect("row");
+            let body = match scope.policy {
+                // A change that loses every conflict shows in the heads only.
+                Policy::Document => self.open(key).map(|mut open| {
+                    format!("{:?} {:?}", open.heads().clone(), open.value().expect("shallow")).into_bytes()
+                }),
+                Policy::Lww => Some(item.body),
+            };
+            (row.clone(), (item.version, item.live, body))
+        });
+        Shown {
+            items: items.collect(),
+            history: of(HISTORY).map(|((_, row), _)| row.clone()).collect(),
+            collections: of(COLLECTIONS).map(|((_, row), _)| row.clone()).collect(),
+            changes: of(CHANGES).map(|(_, value)| strip_arrival(value)).collect(),
+        }
+    }
+}
+
+fn strip_arrival(value: &[u8]) -> ChangeRow {
+    match ChangeRow::decode(value).expect("row") {
+        ChangeRow::Unread { reason, entry, author, .. } => {
+            ChangeRow::Unread { reason, arrival: 0, entry, author }
+        }
+        item @ ChangeRow::Item(_) => item,
+    }
+}
+
+#[derive(Debug, PartialEq)]
+struct Shown {
+    items: BTreeMap<Vec<u8>, (Version, bool, Option<Vec<u8>>)>,
+    history: Vec<Vec<u8>>,
+    collections: Vec<Vec<u8>>,
+    changes: HashSetOf<ChangeRow>,
+}
+
+/// A multiset, by its debug form.
+#[derive(Debug, PartialEq)]
+struct HashSetOf<T>(BTreeMap<String, usize>, std::marker::PhantomData<T>);
+
+impl<T: std::fmt::Debug> FromIterator<T> for HashSetOf<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
+        let mut counts = BTreeMap::new();
+        for item in items {
+            *counts.entry(format!("{item:?}")).or_default() += 1;
+        }
+        Self(counts, std::marker::PhantomData)
+    }
+}
+
+/// One step of a random history.
+#[derive(Debug, Clone)]
+struct Step {
+    device: u8,
+    /// Minutes from now, also in the future.
+    minutes: u8,
+    key: u8,
+    late_key: bool,
+    action: u8,
+    /// Which devices' documents the change was made from.
+    merge: bool,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = (0u8..3, 0u8..25, 0u8..3, any::<bool>(), 0u8..8, any::<bool>()).prop_map(
+        |(device, minutes, key, late_key, action, merge)| Step {
+            device,
+            minutes,
+            key,
+            late_key,
+            action,
+            merge,
+        },
+    );
+    proptest::collection::vec(step, 1..25)
+}
+
+/// The entries of a history. Every device changes its own copy of the document, and now and then
+/// takes over what the first one has.
+fn entries(steps: &[Step]) -> Vec<Entry> {
+    let mut copies: Vec<OpenDocument> = (0..3).map(|_| OpenDocument::empty()).collect();
+    let mut seen: Vec<Vec<u8>> = Vec::new();
+    let documents = scope(Policy::Document);
+    let mut entries = Vec::new();
+    for (salt, step) in steps.iter().enumerate() {
+        let key = format!("k{}", step.key);
+        let number = i64::try_from(salt).expect("small");
+        let mut operations = Operations::default();
+        match step.action {
+            0 => operations = delete(&key),
+            1 => operations = Operations::one(&documents, "doc", Action::Delete),
+            2 | 3 => {
+                let copy = &mut copies[usize::from(step.device)];
+                if step.merge {
+                    seen.iter().for_each(|change| {
+                        copy.apply(parse_change(change).expect("change"));
+                    });
+                }
+                let (_, change) = copy
+                    .edit(actor(&DeviceId([step.device; 32]), b"doc"), |edit| {
+                        edit.splice_text("text", 0, 0, "x")?;
+                        edit.set(&key, &Value::Int(number))
+                    })
+                    .expect("edits");
+                let change = change.expect("something changed").raw_bytes().to_vec();
+                copy.apply(parse_change(&change).expect("change"));
+                seen.push(change.clone());
+                operations.push(&documents, "doc", Action::Change(change));
+                if step.action == 3 {
+                    operations.push(
+                        &scope(Policy::Lww),
+                        &key,
+                        Action::put(&Value::Int(number)).expect("finite"),
+                    );
+                }
+            }
+            4 => {
+                operations = put(&key, number);
+                operations.push(&scope(Policy::Lww), &key, Action::Delete);
+                operations.push(
+                    &scope(Policy::Lww),
+                    "both",
+                    Action::put(&Value::Int(number)).expect("finite"),
+                );
+            }
+            _ => operations = put(&key, number),
+        }
+        let at = hlc(NOW + u64::from(step.minutes) * 60_000);
+        let key_id = if step.late_key { 2 } else { 1 };
+        entries.push(sealed(
+            step.device,
+            at,
+            key_id,
+            u64::try_from(salt).expect("small"),
+            &operations.encode(),
+        ));
+    }
+    // A copy of the first entry under the name of a device that may not write it, and nonsense.
+    let foreign = Scope { owner: Some(user(1)), ..scope(Policy::Lww) };
+    entries.push(entry(2, hlc(NOW), 1000, &Operations::one(&foreign, "own", Action::Delete)));
+    entries.push(entry(1, hlc(NOW), 1001, &Operations::one(&foreign, "own", Action::Delete)));
+    entries.push(sealed(1, hlc(NOW), 1, 1002, b"nonsense"));
+    entries
+}
+
+fn in_order(entries: &[Entry]) -> Replica {
+    let mut replica = Replica::new();
+    replica.learn(2);
+    replica.advance_to(NOW + 60 * 60_000);
+    entries.iter().for_each(|entry| replica.add(entry));
+    replica
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn any_order_of_entries_keys_and_time_shows_the_same(
+        (steps, order, key_at, minutes) in steps().prop_flat_map(|steps| {
+            let count = steps.len() + 3;
+            let order = Just((0..count).collect::<Vec<_>>()).prop_shuffle();
+            (Just(steps), order, 0..=count, proptest::collection::vec((0..count, 0u64..30), 0..4))
+        }),
+    ) {
+        let entries = entries(&steps);
+        let expected = in_order(&entries).shown();
+        let mut replica = Replica::new();
+        let mut minutes_passed = 0;
+        for (position, index) in order.iter().enumerate() {
+            if position == key_at {
+                replica.learn(2);
+            }
+            for (_, minute) in minutes.iter().filter(|(at, _)| *at == position) {
+                minutes_passed += minute;
+                replica.advance_to(NOW + minutes_passed * 60_000);
+            }
+            replica.add(&entries[*index]);
+        }
+        replica.learn(2);
+        replica.advance_to(NOW + 4 * 60 * 60_000);
+        prop_assert_eq!(replica.shown(), expected);
+        prop_assert!(replica.tables.0.borrow().keys().all(|(table, _)| !table.starts_with("waiting")));
+    }
+
+    #[test]
+    fn every_change_of_what_is_shown_makes_exactly_one_event(steps in steps()) {
+        let mut replica = Replica::new();
+        replica.learn(2);
+        for entry in entries(&steps) {
+            let before = replica.shown().items;
+            replica.add(&entry);
+            let after = replica.shown().items;
+            let live = |item: Option<&(Version, bool, Option<Vec<u8>>)>| item.is_some_and(|item| item.1);
+            let changed: Vec<_> = after
+                .iter()
+                .filter(|(row, item)| {
+                    let old = before.get(*row);
+                    let document = row.windows(8).any(|part| part == b"document");
+                    let differs = match old {
+                        Some(old) if document => old.1 != item.1 || old.2 != item.2,
+                        Some(old) => old != *item,
+                        None => true,
+                    };
+                    differs && (live(old) || item.1)
+                })
+                .map(|(row, _)| Scope::parse_item_row(row).expect("row").1.to_owned())
+                .collect();
+            let mut events: Vec<_> = replica.events();
+            events.retain(|(kind, _)| *kind != EventKind::Unreadable);
+            let mut keys: Vec<_> = events.into_iter().map(|(_, key)| key).collect();
+            keys.sort();
+            let mut changed = changed;
+            changed.sort();
+            prop_assert_eq!(keys, changed);
+        }
+    }
+
+    #[test]
+    fn what_is_shown_of_an_item_follows_from_the_entries_in_its_history(steps in steps()) {
+        let entries = entries(&steps);
+        let replica = in_order(&entries);
+        let by_id: HashMap<_, _> = entries.iter().map(|entry| (entry.id(), entry)).collect();
+        for key in ["k0", "k1", "k2", "both"] {
+            let part_row = tables::part_row(&scope(Policy::Lww), key);
+            let rows = replica.tables.0.borrow().keys().filter(|(table, row)| {
+                *table == HISTORY && row.starts_with(&part_row)
+            }).map(|(_, row)| row.clone()).collect::<Vec<_>>();
+            let shown = rows.last().and_then(|row| {
+                let (version, _) = tables::parse_history(&part_row, row, &[0; 8]).expect("row");
+                let payload = &by_id[&version.entry].payload()[8..];
+                let operations = Operations::decode(payload).expect("operations");
+                match &operations.get(version.index).expect("operation").1.action {
+                    Action::Put(value) => cbor::decode(value).expect("value").as_int(),
+                    _ => None,
+                }
+            });
+            prop_assert_eq!(shown, replica.value(key));
+        }
+    }
+}
+
+#[test]
+fn an_entry_applied_twice_changes_nothing_the_second_time() {
+    let mut replica = Replica::new();
+    let first = entry(1, hlc(NOW), 0, &put("a", 1));
+    replica.add(&first);
+    let shown = replica.shown();
+    replica.add(&first);
+    assert_eq!(replica.shown(), shown);
+    assert_eq!(replica.events().len(), 1);
+}
+
+#[test]
+fn at_equal_time_a_delete_beats_a_put_whichever_comes_first() {
+    let (a, b) = (entry(1, hlc(NOW), 0, &put("a", 1)), entry(2, hlc(NOW), 1, &delete("a")));
+    for order in [[&a, &b], [&b, &a]] {
+        let mut replica = Replica::new();
+        order.into_iter().for_each(|entry| replica.add(entry));
+        assert_eq!(replica.value("a"), None);
+    }
+}
+
+#[test]
+fn inside_one_entry_the_last_operation_counts() {
+    let mut operations = delete("a");
+    operations.push(&scope(Policy::Lww), "a", Action::put(&Value::Int(2)).expect("finite"));
+    let mut replica = Replica::new();
+    replica.add(&entry(1, hlc(NOW), 0, &operations));
+    assert_eq!(replica.value("a"), Some(2));
+    assert_eq!(replica.events(), [(EventKind::Put, "a".to_owned())]);
+}
+
+#[test]
+fn an_entry_whose_key_is_missing_is_listed_and_shown_once_the_key_comes() {
+    let mut replica = Replica::new();
+    replica.add(&sealed(1, hlc(NOW), 7, 0, &put("a", 1).encode()));
+    assert_eq!(replica.value("a"), None);
+    assert_eq!(replica.events(), [(EventKind::Unreadable, String::new())]);
+    replica.learn(8);
+    assert_eq!(replica.value("a"), None);
+    replica.learn(7);
+    assert_eq!(replica.value("a"), Some(1));
+    assert_eq!(replica.events(), [(EventKind::Put, "a".to_owned())]);
+    let changes = tables::values(&replica.tables, CHANGES, &[]).expect("reads");
+    assert_eq!(changes.len(), 1, "the unreadable entry is listed no more");
+}
+
+#[test]
+fn an_entry_from_the_future_is_shown_when_its_time_comes() {
+    let far = hlc(NOW + DEFER_AHEAD_MS + 1);
+    let mut replica = Replica::new();
+    replica.advance_to(NOW);
+    replica.add(&entry(1, far, 0, &put("a", 1)));
+    assert_eq!(replica.value("a"), None);
+    assert!(!replica.materialiser.is_due());
+    replica.advance_to(NOW + 1);
+    assert_eq!(replica.value("a"), Some(1));
+    assert_eq!(replica.events(), [(EventKind::Put, "a".to_owned())]);
+}
+
+#[test]
+fn own_entries_and_document_changes_are_never_deferred() {
+    let far = hlc(NOW + 2 * DEFER_AHEAD_MS);
+    let mut replica = Replica::new();
+    replica.add(&entry(ME.0[0], far, 0, &put("a", 1)));
+    assert_eq!(replica.value("a"), Some(1));
+    let change = change(&mut OpenDocument::empty(), 1, "x");
+    replica.add(&entry(1, far, 1, &document_change(change)));
+    assert_eq!(replica.document("doc").as_deref(), Some(r#"{"text":"x"}"#));
+}
+
+fn document_change(change: Vec<u8>) -> Operations {
+    Operations::one(&scope(Policy::Document), "doc", Action::Change(change))
+}
+
+/// A small change to a document, which then has it.
+fn change(document: &mut OpenDocument, device: u8, text: &str) -> Vec<u8> {
+    let actor = actor(&DeviceId([device; 32]), b"doc");
+    let (_, change) = document.edit(actor, |edit| edit.splice_text("text", 0, 0, text)).expect("edits");
+    let change = change.expect("something changed");
+    document.apply(change.clone());
+    change.raw_bytes().to_vec()
+}
+
+#[test]
+fn one_bad_operation_voids_its_entry() {
+    let mut operations = put("a", 1);
+    operations.push(&scope(Policy::Document), "doc", Action::Change(b"junk".to_vec()));
+    let mut replica = Replica::new();
+    replica.add(&entry(1, hlc(NOW), 0, &operations));
+    assert_eq!(replica.value("a"), None);
+    assert_eq!(replica.events(), [(EventKind::Unreadable, String::new())]);
+}
+
+#[test]
+fn another_users_own_item_cannot_be_written() {
+    let own = Scope { owner: Some(user(1)), ..scope(Policy::Lww) };
+    let operations = Operations::one(&own, "a", Action::put(&Value::Int(1)).expect("finite"));
+    let shown = |device| {
+        let mut replica = Replica::new();
+        replica.add(&entry(device, hlc(NOW), 0, &operations));
+        tables::item(&replica.tables, &own.item_row("a")).expect("reads").is_some()
+    };
+    assert!(shown(1));
+    assert!(!shown(2));
+}
+
+#[test]
+fn a_document_change_out_of_order_makes_one_event_when_it_can_be_shown() {
+    let mut source = OpenDocument::empty();
+    let (first, second) = (change(&mut source, 1, "b"), change(&mut source, 1, "a"));
+    let mut replica = Replica::new();
+    replica.add(&entry(1, hlc(NOW + 1), 1, &document_change(second)));
+    assert_eq!(replica.document("doc"), None);
+    assert_eq!(replica.events(), []);
+    replica.add(&entry(1, hlc(NOW), 0, &document_change(first)));
+    assert_eq!(replica.document("doc").as_deref(), Some(r#"{"text":"ab"}"#));
+    assert_eq!(replica.events(), [(EventKind::Merge, "doc".to_owned())]);
+}
+
+#[test]
+fn a_deleted_document_comes_back_with_a_later_change() {
+    let mut source = OpenDocument::empty();
+    let (first, second) = (change(&mut source, 1, "b"), change(&mut source, 1, "a"));
+    let mut replica = Replica::new();
+    replica.add(&entry(1, hlc(NOW), 0, &document_change(first)));
+    let gone = Operations::one(&scope(Policy::Document), "doc", Action::Delete);
+    replica.add(&entry(1, hlc(NOW + 1), 1, &gone));
+    assert_eq!(replica.document("doc"), None);
+    replica.add(&entry(1, hlc(NOW + 2), 2, &document_change(second)));
+    assert_eq!(replica.document("doc").as_deref(), Some(r#"{"text":"ab"}"#));
+    let kinds: Vec<_> = replica.events().into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, [EventKind::Merge, EventKind::Delete, EventKind::Merge]);
+}
+
+#[test]
+fn ten_thousand_small_changes_write_little_more_than_themselves() {
+    let mut source = OpenDocument::empty();
+    let mut replica = Replica::new();
+    let (mut largest_tail, mut snapshots, mut last_snapshot) = (0, 0, Vec::new());
+    for number in 0..10_000u64 {
+        let entry = entry(1, hlc(NOW), number, &document_change(change(&mut source, 1, "x")));
+        replica.add(&entry);
+        if number % 64 == 0 {
+            let tails = tables::values(&replica.tables, DOCUMENT_TAILS, &[]).expect("reads");
+            largest_tail = largest_tail.max(tails.iter().map(Vec::len).sum());
+            let snapshot = tables::values(&replica.tables, tables::DOCUMENT_SNAPSHOTS, &[]).expect("reads");
+            if snapshot != last_snapshot {
+                snapshots += 1;
+                last_snapshot = snapshot;
+            }
+        }
+    }
+    assert!(largest_tail <= 2 * document::TAIL_BYTES_MIN, "{largest_tail}");
+    assert!(snapshots <= 60, "{snapshots}");
+    let text = replica.document("doc").expect("there");
+    assert_eq!(text.len(), r#"{"text":""}"#.len() + 10_000);
+}
+
+#[test]
+fn a_rolled_back_change_leaves_no_trace_in_the_open_document() {
+    let mut source = OpenDocument::empty();
+    let (first, second) = (change(&mut source, 1, "b"), change(&mut source, 1, "a"));
+    let mut replica = Replica::new();
+    replica.add(&entry(1, hlc(NOW), 0, &document_change(first)));
+    let committed = replica.tables.0.borrow().clone();
+    replica.add(&entry(1, hlc(NOW), 1, &document_change(second)));
+    *replica.tables.0.borrow_mut() = committed;
+    let third = change(&mut OpenDocument::empty(), 2, "c");
+    replica.add(&entry(2, hlc(NOW), 2, &document_change(third)));
+    let text = replica.document("doc").expect("there");
+    assert!(text.contains('b') != text.contains('c') || text.contains("bc") || text.contains("cb"), "{text}");
+    assert!(!text.contains('a'), "{text}");
+}
+
+#[test]
+fn the_catalogue_teaches_the_names_of_databases() {
+    let mut replica = Replica::new();
+    let catalogue = Scope {
+        stream: StreamId::DIRECTORY,
+        collection: CATALOGUE_COLLECTION.into(),
+        policy: Policy::Lww,
+        owner: None,
+    };
+    let operations = Operations::one(&catalogue, "main", Action::put(&Value::Null).expect("null"));
+    let source = entry(1, hlc(NOW), 0, &operations);
+    let header = Header { stream: StreamId::DIRECTORY, ..source.header().clone() };
+    replica.add(&Entry::new(header, source.payload().to_vec()).expect("well formed"));
+    assert_eq!(replica.materialiser.shared.hub.name(STREAM).as_deref(), Some("main"));
+}
+
+#[test]
+fn numbers_go_on_after_a_restart() {
+    let mut replica = Replica::new();
+    replica.add(&entry(1, hlc(NOW), 0, &put("a", 1)));
+    let mut restarted = Replica { tables: std::mem::take(&mut replica.tables), ..Replica::new() };
+    restarted.add(&entry(1, hlc(NOW), 1, &put("b", 1)));
+    let numbers: Vec<_> = tables::keys(&restarted.tables, CHANGES, &[])
+        .expect("reads")
+        .iter()
+        .map(|row| u64::from_be_bytes(*row.last_chunk().expect("row")))
+        .collect();
+    assert_eq!(numbers, [1, 2]);
+}

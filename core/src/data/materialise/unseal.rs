@@ -1,0 +1,96 @@
+//! What the materialiser needs of keys and the directory.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tidelog_log::directory::Directory;
+use tidelog_log::entry::Entry;
+use tidelog_log::ids::{CircleId, DeviceId, KeyId, StreamId, UserId};
+
+use crate::data::hlc::Hlc;
+use crate::keys::keyring::Keyring;
+use crate::keys::payload;
+
+/// An entry's payload, as far as this device can read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unsealed {
+    /// It opened.
+    Plain {
+        /// When it was written.
+        hlc: Hlc,
+        /// What it does, as bytes.
+        operations: Vec<u8>,
+    },
+    /// The key is not held yet.
+    MissingKey,
+    /// It does not open under the key that it names.
+    Invalid,
+}
+
+/// Opens payloads and knows whose devices there are.
+pub(crate) trait Unseal: Send {
+    /// The directory changed: there may be new keys and devices.
+    fn directory_changed(&mut self, directory: &Directory);
+    /// Whether a key is held.
+    fn holds(&self, key: &KeyId) -> bool;
+    /// Opens an entry's payload.
+    fn unseal(&self, entry: &Entry) -> Unsealed;
+    /// The user whose device this is.
+    fn user(&self, device: &DeviceId) -> Option<UserId>;
+    /// The stream of the database with a name.
+    fn stream(&self, database: &str) -> Option<StreamId>;
+}
+
+/// The keys of this device.
+#[derive(Debug)]
+pub(crate) struct WorkspaceKeys {
+    keyring: Arc<RwLock<Keyring>>,
+    directory: Directory,
+}
+
+impl WorkspaceKeys {
+    /// Uses a keyring that others read too, starting from a directory.
+    pub(crate) const fn new(keyring: Arc<RwLock<Keyring>>, directory: Directory) -> Self {
+        Self { keyring, directory }
+    }
+}
+
+impl Unseal for WorkspaceKeys {
+    fn directory_changed(&mut self, directory: &Directory) {
+        self.directory = directory.clone();
+        let learned = self.keyring.write().unwrap_or_else(PoisonError::into_inner).learn(directory);
+        for epoch in learned.mismatched {
+            tracing::warn!(%epoch, "a key epoch does not hold the key that its author committed to");
+        }
+    }
+
+    fn holds(&self, key: &KeyId) -> bool {
+        self.keyring.read().unwrap_or_else(PoisonError::into_inner).get(key).is_some()
+    }
+
+    fn unseal(&self, entry: &Entry) -> Unsealed {
+        unseal(&self.keyring, entry)
+    }
+
+    fn user(&self, device: &DeviceId) -> Option<UserId> {
+        self.directory.device(device).map(|device| device.user)
+    }
+
+    fn stream(&self, database: &str) -> Option<StreamId> {
+        let keyring = self.keyring.read().unwrap_or_else(PoisonError::into_inner);
+        keyring.name_key(&CircleId::WORKSPACE).map(|key| key.stream_id(database))
+    }
+}
+
+/// Opens an entry's payload with the keys held.
+pub(crate) fn unseal(keyring: &RwLock<Keyring>, entry: &Entry) -> Unsealed {
+    let keyring = keyring.read().unwrap_or_else(PoisonError::into_inner);
+    let Some(key) = keyring.get(&entry.header().key_id).cloned() else { return Unsealed::MissingKey };
+    drop(keyring);
+    match payload::open(&key, entry) {
+        Ok(opened) => Unsealed::Plain { hlc: Hlc::from_bits(opened.hlc), operations: opened.operations },
+        Err(error) => {
+            tracing::debug!(entry = %entry.id(), %error, "a payload does not open");
+            Unsealed::Invalid
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Reading: items and documents out of the tables.
+
+use std::ops::ControlFlow;
+
+use tidelog_log::log::LogError;
+use tidelog_log::state::{StateRead, StateView, prefix_end};
+
+use super::address::{Policy, Scope, collection_row};
+use super::query::{Collector, Page, Plan};
+use super::tables::{self, COLLECTIONS, ITEMS, ItemRow};
+use crate::document::OpenDocument;
+use crate::document::cache::{self, Cached, Place};
+use crate::engine::Engine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::value::{Value, cbor};
+
+/// Decodes the stored bytes of a value.
+///
+/// # Errors
+///
+/// [`ErrorKind::Corrupt`] if they are not what was written.
+pub(crate) fn stored_value(bytes: &[u8]) -> Result<Value> {
+    cbor::decode(bytes)
+        .map_err(|error| Error::new(ErrorKind::Corrupt, "a stored value does not decode").with_source(error))
+}
+
+/// The value of an item; `None` if it is not there.
+pub(crate) fn item(engine: &Engine, view: &StateView, scope: &Scope, key: &str) -> Result<Option<Value>> {
+    let Some(row) = view.get(ITEMS, &scope.item_row(key)).map_err(LogError::from)? else { return Ok(None) };
+    let Some(body) = ItemRow::live_body(&row) else { return Ok(None) };
+    match scope.policy {
+        Policy::Lww => stored_value(body).map(Some),
+        Policy::Document => document(engine, scope, key, |open| Ok(open.value()?)).map(Some),
+    }
+}
+
+/// Looks at a document as it is now; at an empty one if there is none.
+pub(crate) fn document<T>(
+    engine: &Engine,
+    scope: &Scope,
+    key: &str,
+    look: impl FnOnce(&mut OpenDocument) -> Result<T>,
+) -> Result<T> {
+    let place = engine.shared.documents.place(&tables::part_row(scope, key));
+    document_at(engine, &place, scope, key, look)
+}
+
+/// Looks at a document in its place in the cache. `look` runs while the document is locked.
+pub(crate) fn document_at<T>(
+    engine: &Engine,
+    place: &Place,
+    scope: &Scope,
+    key: &str,
+    look: impl FnOnce(&mut OpenDocument) -> Result<T>,
+) -> Result<T> {
+    let mut guard = cache::lock(place);
+    // The snapshot is taken under the lock, so what is kept can only be newer than it: by an entry
+    // that is durable and about to become visible.
+    let view = engine.view()?;
+    let row = tables::item(&view, &scope.item_row(key))?;
+    let stamp = row.as_ref().and_then(ItemRow::stamp).unwrap_or(0);
+    let cached = match guard.take().filter(|cached| cached.is_current(stamp)) {
+        Some(cached) => cached,
+        None => Cached::load(&view, &tables::part_row(scope, key), stamp)?,
+    };
+    look(&mut guard.insert(cached).document)
+}
+
+/// Whether a collection may be used under the scope's policy for good: it has items under it.
+///
+/// # Errors
+///
+/// [`ErrorKind::PolicyConflict`] if it has items under another policy only.
+pub(crate) fn check_policy(view: &StateView, scope: &Scope) -> Result<bool> {
+    let prefix = collection_row(scope.stream, &scope.collection);
+    let rows = tables::keys(view, COLLECTIONS, &prefix).map_err(LogError::from)?;
+    let used: Vec<_> =
+        rows.iter().filter_map(|row| row.last().copied().and_then(Policy::from_number)).collect();
+    if used.contains(&scope.policy) {
+        return Ok(true);
+    }
+    match used.first() {
+        None => Ok(false),
+        Some(policy) => Err(Error::new(
+            ErrorKind::PolicyConflict,
+            format!(
+                "the collection `{}` has the policy {}: it cannot be used as {}",
+                scope.collection,
+                policy.name(),
+                scope.policy.name()
+            ),
+        )),
+    }
+}
+
+/// Visits the items of a scope in the order of their keys, from `first` on, with what their rows
+/// hold of them.
+fn scan(
+    view: &StateView,
+    scope: &Scope,
+    first: Option<&str>,
+    mut visit: impl FnMut(&str, &[u8]) -> Result<ControlFlow<()>>,
+) -> Result<()> {
+    let prefix = scope.row();
+    let from = scope.item_row(first.unwrap_or_default());
+    let mut outcome = Ok(());
+    let end = prefix_end(&prefix);
+    view.range(ITEMS, &from, end.as_deref(), false, &mut |row, value| {
+        let Some(body) = ItemRow::live_body(value) else { return ControlFlow::Continue(()) };
+        let step = match std::str::from_utf8(&row[prefix.len()..]) {
+            Ok(key) => visit(key, body),
+            Err(_) => Err(tables::damaged(ITEMS).into()),
+        };
+        step.unwrap_or_else(|error| {
+            outcome = Err(error);
+            ControlFlow::Break(())
+        })
+    })
+    .map_err(LogError::from)?;
+    outcome
+}
+
+/// Visits the items that a plan may take, with their values.
+fn candidates(
+    engine: &Engine,
+    scope: &Scope,
+    plan: &Plan,
+    mut visit: impl FnMut(&str, Value) -> ControlFlow<()>,
+) -> Result<()> {
+    let view = engine.view()?;
+    check_policy(&view, scope)?;
+    let keys = match (plan.ids(), scope.policy) {
+        (Some(ids), _) => ids.to_vec(),
+        (None, Policy::Lww) => {
+            return scan(&view, scope, plan.first_key(), |key, body| Ok(visit(key, stored_value(body)?)));
+        }
+        (None, Policy::Document) => {
+            let mut keys = Vec::new();
+            scan(&view, scope, plan.first_key(), |key, _| {
+                keys.push(key.to_owned());
+                Ok(ControlFlow::Continue(()))
+            })?;
+            keys
+        }
+    };
+    for key in keys {
+        if let Some(value) = item(engine, &view, scope, &key)?
+            && visit(&key, value).is_break()
+        {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Runs a query.
+pub(crate) fn query(engine: &Engine, scope: &Scope, plan: &Plan) -> Result<Page> {
+    let mut collector = Collector::new(plan);
+    candidates(engine, scope, plan, |key, value| collector.visit(key, value))?;
+    Ok(collector.finish())
+}
+
+/// Counts the items that a query is about, whatever its limit, offset and cursor.
+pub(crate) fn count(engine: &Engine, scope: &Scope, plan: &Plan) -> Result<usize> {
+    let mut count = 0;
+    if plan.counts_rows() {
+        let view = engine.view()?;
+        check_policy(&view, scope)?;
+        scan(&view, scope, None, |_, _| {
+            count += 1;
+            Ok(ControlFlow::Continue(()))
+        })?;
+    } else {
+        let everywhere = plan.clone().without_cursor();
+        candidates(engine, scope, &everywhere, |key, value| {
+            count += usize::from(plan.matches(key, &value));
+            ControlFlow::Continue(())
+        })?;
+    }
+    Ok(count)
+}

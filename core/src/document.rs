@@ -1,0 +1,446 @@
+//! Documents: maps, lists, text and counters whose concurrent changes all merge (Automerge).
+//!
+//! Automerge is used here and nowhere else. A document is a function of the *set* of changes it was
+//! given, whatever their order:
+//!
+//! * a change waits until all that it rests on is there;
+//! * an actor has one change per sequence number. If two turn up, which takes a faulty or malicious
+//!   writer, the one with the smaller hash counts on every replica, and what rests on the other
+//!   waits for ever;
+//! * a change is an operation whoever made it: the entry's author vouches for it, and the same
+//!   change twice is once.
+//!
+//! Text positions are Unicode scalar values. The decoder of changes is fed by others: their size is
+//! bounded, compressed ones are refused, and they are applied to a copy, which is dropped if that
+//! fails or panics.
+
+pub(crate) mod cache;
+pub(crate) mod edit;
+pub(crate) mod handle;
+pub(crate) mod value;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub(crate) use automerge::ChangeHash;
+use automerge::transaction::CommitOptions;
+use automerge::{ActorId, AutoCommit, Change, LoadOptions, TextEncoding};
+use tidelog_log::crypto::{sha256, tag};
+use tidelog_log::ids::DeviceId;
+
+use crate::value::{Value, ValueError};
+
+/// One change of a document, parsed.
+pub(crate) type DocumentChange = Change;
+
+/// Most operations in one change: each takes memory when the change is applied, however well it
+/// compresses.
+pub(crate) const CHANGE_OPERATIONS_MAX: usize = 1 << 20;
+
+/// Text positions count Unicode scalar values, whatever features other crates switch on.
+const ENCODING: TextEncoding = TextEncoding::UnicodeCodePoint;
+
+const TAG_ACTOR: [u8; 16] = tag("TIDE1 doc actor");
+
+/// Offset of the chunk type in a change, after the magic bytes and the checksum, and its value for
+/// a change that is not compressed.
+const CHUNK_TYPE: (usize, u8) = (8, 1);
+
+/// Why bytes are not a change, or changes no document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DocumentError {
+    /// The bytes are not one uncompressed change.
+    #[error("bytes are not a document change")]
+    Malformed,
+    /// The change has more operations than are taken.
+    #[error("document change has more than {CHANGE_OPERATIONS_MAX} operations")]
+    TooLarge,
+    /// Stored bytes do not make a document.
+    #[error("a stored document does not load")]
+    Stored,
+}
+
+/// The actor under which a device changes a document: never random, so that a document's table of
+/// actors grows by devices, not by openings.
+pub(crate) fn actor(device: &DeviceId, document: &[u8]) -> ActorId {
+    let hash = sha256(&[&TAG_ACTOR, &device.0, document]);
+    ActorId::from(&hash[..16])
+}
+
+/// Runs a call into Automerge; a panic in there becomes `None`.
+fn guarded<T>(call: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(call)).ok()
+}
+
+/// Reads a change that somebody else made.
+///
+/// # Errors
+///
+/// If the bytes are not one change in plain form, or it is too large.
+pub(crate) fn parse_change(bytes: &[u8]) -> Result<Change, DocumentError> {
+    let (offset, plain) = CHUNK_TYPE;
+    if bytes.get(offset) != Some(&plain) {
+        return Err(DocumentError::Malformed);
+    }
+    let change = guarded(|| Change::from_bytes(bytes.to_vec()))
+        .and_then(Result::ok)
+        .filter(|change| change.raw_bytes() == bytes)
+        .ok_or(DocumentError::Malformed)?;
+    if change.len() > CHANGE_OPERATIONS_MAX {
+        return Err(DocumentError::TooLarge);
+    }
+    Ok(change)
+}
+
+/// What a change did to a document.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Outcome {
+    /// The document had it.
+    Known,
+    /// It waits for what it rests on, or is set aside for good.
+    Waits,
+    /// It was applied, and after it, in this order, those that had waited for it.
+    Applied(Vec<Change>),
+    /// Two changes contradict each other: the document was computed anew from all of them.
+    Recomputed,
+}
+
+/// A document in memory.
+///
+/// Which changes count is decided by their hashes alone; Automerge takes them up in one go when the
+/// content is looked at, which is far cheaper than one by one. Changes made here are in the content
+/// at once, *ahead* of their entry.
+pub(crate) struct OpenDocument {
+    doc: AutoCommit,
+    applied: HashSet<ChangeHash>,
+    heads: BTreeSet<ChangeHash>,
+    /// Applied, but not in `doc` yet; each after what it rests on.
+    unsettled: Vec<Change>,
+    /// In `doc`, but not applied yet.
+    ahead: Vec<Change>,
+    /// Highest sequence number of each actor among the changes applied.
+    last_seq: HashMap<ActorId, u64>,
+    /// Changes not applied.
+    waiting: BTreeMap<ChangeHash, Change>,
+    /// Who waits for a change.
+    waiting_for: HashMap<ChangeHash, Vec<ChangeHash>>,
+    /// The smallest hash of the waiting changes with an actor's sequence number.
+    claims: HashMap<(ActorId, u64), ChangeHash>,
+    /// Applied changes that Automerge fails on, and those that rest on them: not in `doc`.
+    rejected: HashSet<ChangeHash>,
+}
+
+impl fmt::Debug for OpenDocument {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "OpenDocument({} changes, {} waiting)", self.applied.len(), self.waiting.len())
+    }
+}
+
+impl OpenDocument {
+    /// A document without changes.
+    pub(crate) fn empty() -> Self {
+        Self::over(AutoCommit::new_with_encoding(ENCODING))
+    }
+
+    fn over(mut doc: AutoCommit) -> Self {
+        let mut applied = HashSet::new();
+        let mut last_seq: HashMap<ActorId, u64> = HashMap::new();
+        for change in doc.get_changes_meta(&[]) {
+            applied.insert(change.hash);
+            let seq = last_seq.entry(change.actor.clone().into_owned()).or_default();
+            *seq = (*seq).max(change.seq);
+        }
+        Self {
+            heads: doc.get_heads().into_iter().collect(),
+            doc,
+            applied,
+            unsettled: Vec::new(),
+            ahead: Vec::new(),
+            last_seq,
+            waiting: BTreeMap::new(),
+            waiting_for: HashMap::new(),
+            claims: HashMap::new(),
+            rejected: HashSet::new(),
+        }
+    }
+
+    /// Loads a document as it was stored: a snapshot, the changes applied since in their order, and
+    /// those that wait.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not what was stored.
+    pub(crate) fn load(
+        snapshot: Option<&[u8]>,
+        tail: &[Vec<u8>],
+        waiting: &[Vec<u8>],
+    ) -> Result<Self, DocumentError> {
+        let options = || LoadOptions::new().text_encoding(ENCODING);
+        let mut open = match snapshot {
+            Some(bytes) => guarded(|| AutoCommit::load_with_options(bytes, options()).ok().map(Self::over))
+                .flatten()
+                .ok_or(DocumentError::Stored)?,
+            None => Self::empty(),
+        };
+        for change in tail {
+            open.accept(parse_change(change)?);
+        }
+        for change in waiting {
+            open.wait(parse_change(change)?);
+        }
+        Ok(open)
+    }
+
+    /// The document in its compact form: what was applied, without what waits or is ahead.
+    ///
+    /// # Errors
+    ///
+    /// If Automerge cannot write it.
+    pub(crate) fn save(&mut self) -> Result<Vec<u8>, DocumentError> {
+        self.settle();
+        let ahead: Vec<_> = self.ahead.iter().map(Change::hash).collect();
+        guarded(|| match ahead.as_slice() {
+            [] => Some(self.doc.save()),
+            ahead => self.without(ahead).map(|mut doc| doc.save()),
+        })
+        .flatten()
+        .ok_or(DocumentError::Stored)
+    }
+
+    /// Whether no change was applied yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.applied.is_empty()
+    }
+
+    /// The applied changes that nothing rests on yet, in order of their hashes.
+    pub(crate) const fn heads(&self) -> &BTreeSet<ChangeHash> {
+        &self.heads
+    }
+
+    /// The changes that wait.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Change> {
+        self.waiting.values()
+    }
+
+    /// The whole content.
+    ///
+    /// # Errors
+    ///
+    /// If it nests deeper than a value may.
+    pub(crate) fn value(&mut self) -> Result<Value, ValueError> {
+        self.settle();
+        value::read_map(&self.doc, &automerge::ROOT)
+    }
+
+    /// What is at a path; the empty path is the whole content.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ErrorKind::InvalidArgument`] if the path is malformed.
+    pub(crate) fn get(&mut self, path: &str) -> crate::Result<Option<Value>> {
+        self.settle();
+        edit::get(&self.doc, path)
+    }
+
+    /// Makes one change as an actor and gives its bytes; `None` if nothing was changed. It is in
+    /// the content at once. If `edit` fails nothing is changed.
+    ///
+    /// # Errors
+    ///
+    /// Whatever `edit` fails with.
+    pub(crate) fn edit<T, E>(
+        &mut self,
+        actor: ActorId,
+        edit: impl FnOnce(&mut edit::Edit<'_>) -> Result<T, E>,
+    ) -> Result<(T, Option<Change>), E> {
+        self.settle();
+        self.doc.set_actor(actor);
+        let result = match edit(&mut edit::Edit::new(&mut self.doc)) {
+            Ok(result) => result,
+            Err(error) => {
+                self.doc.rollback();
+                return Err(error);
+            }
+        };
+        // No time: entries carry it, and a change made twice from the same state stays one.
+        let made = self.doc.commit_with(CommitOptions::default().with_time(0));
+        let change = made.and_then(|hash| self.doc.get_change_by_hash(&hash));
+        self.ahead.extend(change.clone());
+        Ok((result, change))
+    }
+
+    /// Takes back changes made here whose entry is not written.
+    pub(crate) fn retract(&mut self, hashes: &[ChangeHash]) {
+        self.ahead.retain(|change| !hashes.contains(&change.hash()));
+        if let Some(doc) = self.without(hashes) {
+            self.doc = doc;
+        }
+    }
+
+    /// The document without some changes that nothing else rests on.
+    fn without(&mut self, hashes: &[ChangeHash]) -> Option<AutoCommit> {
+        let all = self.doc.get_changes(&[]);
+        let kept: Vec<_> = all.into_iter().filter(|change| !hashes.contains(&change.hash())).collect();
+        guarded(|| {
+            let mut doc = AutoCommit::new_with_encoding(ENCODING);
+            doc.apply_changes(kept).ok().map(|()| doc)
+        })
+        .flatten()
+    }
+
+    /// Adds a change.
+    pub(crate) fn apply(&mut self, change: Change) -> Outcome {
+        if self.applied.contains(&change.hash()) || self.waiting.contains_key(&change.hash()) {
+            return Outcome::Known;
+        }
+        let place = (change.actor_id().clone(), change.seq());
+        let taken = self.last_seq.get(&place.0).is_some_and(|last| *last >= place.1);
+        if taken || self.claims.contains_key(&place) {
+            self.wait(change);
+            self.recompute();
+            return Outcome::Recomputed;
+        }
+        if !self.is_ready(&change) {
+            self.wait(change);
+            return Outcome::Waits;
+        }
+        let mut ready = vec![change];
+        let mut applied = Vec::new();
+        while let Some(change) = ready.pop() {
+            self.accept(change.clone());
+            for dependent in self.waiting_for.remove(&change.hash()).unwrap_or_default() {
+                if self.may_wake(&dependent) {
+                    ready.extend(self.stop_waiting(&dependent));
+                }
+            }
+            applied.push(change);
+        }
+        applied.remove(0);
+        Outcome::Applied(applied)
+    }
+
+    fn is_ready(&self, change: &Change) -> bool {
+        change.deps().iter().all(|dep| self.applied.contains(dep))
+    }
+
+    /// Whether a waiting change has all it rests on, and no other claims its place.
+    fn may_wake(&self, hash: &ChangeHash) -> bool {
+        self.waiting.get(hash).is_some_and(|change| {
+            let place = (change.actor_id().clone(), change.seq());
+            self.is_ready(change)
+                && self.claims.get(&place) == Some(hash)
+                && self.last_seq.get(&place.0).is_none_or(|last| *last < place.1)
+        })
+    }
+
+    /// Applies a change that is ready.
+    fn accept(&mut self, change: Change) {
+        self.applied.insert(change.hash());
+        change.deps().iter().for_each(|dep| {
+            self.heads.remove(dep);
+        });
+        self.heads.insert(change.hash());
+        self.last_seq.insert(change.actor_id().clone(), change.seq());
+        match self.ahead.iter().position(|ahead| ahead.hash() == change.hash()) {
+            Some(position) => drop(self.ahead.remove(position)),
+            None => self.unsettled.push(change),
+        }
+    }
+
+    fn wait(&mut self, change: Change) {
+        let hash = change.hash();
+        let claim = self.claims.entry((change.actor_id().clone(), change.seq())).or_insert(hash);
+        *claim = (*claim).min(hash);
+        for dep in change.deps() {
+            self.waiting_for.entry(*dep).or_default().push(hash);
+        }
+        self.waiting.insert(hash, change);
+    }
+
+    fn stop_waiting(&mut self, hash: &ChangeHash) -> Option<Change> {
+        let change = self.waiting.remove(hash)?;
+        self.claims.remove(&(change.actor_id().clone(), change.seq()));
+        Some(change)
+    }
+
+    /// Lets Automerge take up the changes applied since the last time. It works on a copy, which is
+    /// dropped if it fails; then the changes are tried one by one, and what it fails on is left out,
+    /// with all that rests on it.
+    fn settle(&mut self) {
+        let batch = std::mem::take(&mut self.unsettled);
+        if batch.is_empty() || (self.rejected.is_empty() && self.take_up(batch.clone())) {
+            return;
+        }
+        for change in batch {
+            let hash = change.hash();
+            let sound = change.deps().iter().chain([&hash]).all(|hash| !self.rejected.contains(hash));
+            if !sound || !self.take_up(vec![change]) {
+                tracing::warn!(change = %hash, "a document change cannot be applied");
+                self.rejected.insert(hash);
+            }
+        }
+    }
+
+    fn take_up(&mut self, changes: Vec<Change>) -> bool {
+        let mut copy = self.doc.clone();
+        let done = guarded(|| copy.apply_changes(changes).is_ok()).unwrap_or(false);
+        if done {
+            self.doc = copy;
+        }
+        done
+    }
+
+    /// Computes from all changes held which count: of those with one actor and sequence number the
+    /// one with the smallest hash, if all that it rests on counts.
+    fn recompute(&mut self) {
+        let ahead = std::mem::take(&mut self.ahead);
+        let mut all: BTreeMap<ChangeHash, Change> = std::mem::take(&mut self.waiting);
+        let applied = self.doc.get_changes(&[]).into_iter().chain(std::mem::take(&mut self.unsettled));
+        all.extend(applied.map(|change| (change.hash(), change)));
+        ahead.iter().for_each(|change| drop(all.remove(&change.hash())));
+        let mut fresh = Self::empty();
+        for hash in causal_order(&all) {
+            fresh.accept(all.remove(&hash).expect("the order is of these changes"));
+        }
+        all.into_values().for_each(|change| fresh.wait(change));
+        fresh.settle();
+        fresh.take_up(ahead.clone());
+        fresh.ahead = ahead;
+        *self = fresh;
+    }
+}
+
+/// The changes that count, each after all it rests on.
+fn causal_order(all: &BTreeMap<ChangeHash, Change>) -> Vec<ChangeHash> {
+    // The map is in order of hashes, so the first to claim a place has the smallest.
+    let mut places = HashSet::new();
+    let candidates: Vec<_> =
+        all.iter().filter(|(_, change)| places.insert((change.actor_id().clone(), change.seq()))).collect();
+    let mut missing: HashMap<ChangeHash, usize> = HashMap::new();
+    let mut dependents: HashMap<ChangeHash, Vec<ChangeHash>> = HashMap::new();
+    let mut ready = Vec::new();
+    for (hash, change) in candidates {
+        let deps: HashSet<_> = change.deps().iter().collect();
+        if deps.is_empty() {
+            ready.push(*hash);
+        }
+        missing.insert(*hash, deps.len());
+        deps.into_iter().for_each(|dep| dependents.entry(*dep).or_default().push(*hash));
+    }
+    let mut order = Vec::new();
+    while let Some(hash) = ready.pop() {
+        for dependent in dependents.remove(&hash).unwrap_or_default() {
+            let count = missing.get_mut(&dependent).expect("every dependent is counted");
+            *count -= 1;
+            if *count == 0 {
+                ready.push(dependent);
+            }
+        }
+        order.push(hash);
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests;
