@@ -6,6 +6,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tidelog_log::crypto::Signer;
+use tidelog_log::crypto::noise::Psk;
 use tidelog_log::directory::Op;
 use tidelog_log::entry::CONTEXT_LEN;
 use tidelog_log::env::{Clock, Random};
@@ -14,6 +15,7 @@ use tidelog_log::log::{Committed, Draft, Log, LogError, Subscription};
 use tidelog_log::segments::SegmentError;
 use tidelog_log::state::StateView;
 use tokio::sync::{oneshot, watch};
+use zeroize::Zeroizing;
 
 use crate::data::Shared;
 use crate::data::hlc::HlcClock;
@@ -76,6 +78,13 @@ impl Engine {
         let keyring = self.keyring.read().unwrap_or_else(PoisonError::into_inner);
         let name_key = keyring.name_key(&CircleId::WORKSPACE).ok_or_else(not_admitted)?;
         Ok(name_key.stream_id(database))
+    }
+
+    /// The key that members share before they have met.
+    pub(crate) fn peer_psk(&self) -> Result<Psk> {
+        let keyring = self.keyring.read().unwrap_or_else(PoisonError::into_inner);
+        let name_key = keyring.name_key(&CircleId::WORKSPACE).ok_or_else(not_admitted)?;
+        Ok(Psk::new(Zeroizing::new(*name_key.psk().as_bytes())))
     }
 
     /// A snapshot of the tables.

@@ -30,7 +30,7 @@ use tidelog_log::trie::Filter;
 use tokio::sync::watch;
 
 pub(crate) use address::RelayAddress;
-pub(crate) use letters::{get_letters, put_letter};
+pub(crate) use letters::{put_letter, relay_key};
 pub use link::{Link, LinkEvent, LinkEvents, LinkProgress, LinkState};
 pub(crate) use once::sync_once;
 

@@ -93,6 +93,17 @@ impl Kind {
         })
     }
 
+    /// The name of the kind.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::Directory => "directory",
+            Self::Checkpoint => "checkpoint",
+            Self::Beacon => "beacon",
+        }
+    }
+
     /// Largest payload of this kind, in bytes.
     #[must_use]
     pub const fn payload_max(self) -> usize {

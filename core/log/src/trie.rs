@@ -117,6 +117,12 @@ pub enum Filter {
 }
 
 impl Filter {
+    /// The given streams only.
+    #[must_use]
+    pub fn some(streams: impl IntoIterator<Item = StreamId>) -> Self {
+        Self::Streams(streams.into_iter().collect())
+    }
+
     /// Whether the stream is meant.
     #[must_use]
     pub fn contains(&self, stream: &StreamId) -> bool {

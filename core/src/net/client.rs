@@ -58,8 +58,6 @@ pub(super) enum Input {
     OpenBox(OpenBox),
     /// Leave a letter.
     PutLetter { mailbox: BoxId, token: [u8; 32], letter: Vec<u8> },
-    /// Ask for letters.
-    GetLetters { mailbox: BoxId, token: [u8; 32], after: u32 },
     /// Say good-bye.
     Close,
 }
@@ -67,6 +65,7 @@ pub(super) enum Input {
 /// A connection with its session.
 pub(super) struct Connection {
     address: RelayAddress,
+    relay: [u8; 32],
     clock: Arc<dyn Clock>,
     /// `None` while a turn is under way.
     session: Option<Box<Session>>,
@@ -103,6 +102,7 @@ impl Connection {
         let (sender, messages) = mpsc::channel(OUTBOUND_MESSAGES_MAX);
         Ok(Self {
             address,
+            relay,
             clock: Arc::clone(&dial.clock),
             session: Some(Box::new(session)),
             stream,
@@ -113,6 +113,11 @@ impl Connection {
             more: true,
             heard: Instant::now(),
         })
+    }
+
+    /// The relay's key.
+    pub(super) fn relay(&self) -> [u8; 32] {
+        self.relay
     }
 
     /// Waits for what the session must hear of next, sending meanwhile. May be dropped.
@@ -270,7 +275,6 @@ fn feed(session: &mut Session, input: Input, now_ms: u64) -> Result<(), SessionE
             session.mail_open(mailbox, token_hash, expires_ms);
         }
         Input::PutLetter { mailbox, token, letter } => drop(session.mail_put(mailbox, token, letter)),
-        Input::GetLetters { mailbox, token, after } => session.mail_get(mailbox, token, after),
         Input::Close => session.close(None, now_ms),
     }
     Ok(())

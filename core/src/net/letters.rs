@@ -1,12 +1,34 @@
 //! Letters of a device that is joining: it is no member yet, so its sessions carry nothing else.
 
 use tidelog_log::frames::{BoxId, MAIL_MAX, MailError};
-use tidelog_log::session::{Letter, SessionEvent};
+use tidelog_log::session::SessionEvent;
 
 use super::Dial;
 use super::client::{Connection, Input};
 use super::failure::Failure;
 use crate::error::{Error, ErrorKind, Result};
+
+/// The key of the relay at an address, proven by a handshake.
+///
+/// # Errors
+///
+/// What connecting brings; [`ErrorKind::RelayRefused`] if nothing vouches for the key.
+pub(crate) async fn relay_key(dial: &Dial) -> Result<[u8; 32]> {
+    let mut connection = Connection::dial(dial, None).await.map_err(|failure| failure.error)?;
+    let key = connection.relay();
+    // The answer to the handshake proves that the relay holds the key.
+    loop {
+        let input = connection.wait().await.map_err(|failure| failure.error)?;
+        let (events, result) = connection.turn(input).await;
+        result.map_err(|failure| failure.error)?;
+        if events.iter().any(|event| matches!(event, SessionEvent::Ready(_))) {
+            break;
+        }
+    }
+    connection.turn(Input::Close).await.1.map_err(|failure| failure.error)?;
+    connection.finish().await;
+    Ok(key)
+}
 
 /// Leaves a letter of 1 to 4,096 bytes in a mailbox at a relay. The same letter twice is one.
 ///
@@ -18,58 +40,28 @@ pub(crate) async fn put_letter(dial: &Dial, mailbox: BoxId, token: [u8; 32], let
     if letter.is_empty() || letter.len() > MAIL_MAX {
         return Err(Error::new(ErrorKind::TooLarge, "a letter has 1 to 4,096 bytes"));
     }
-    ask(dial, mailbox, Input::PutLetter { mailbox, token, letter }).await.map(drop)
-}
-
-/// The letters that are in a mailbox at a relay now, those after a slot.
-///
-/// # Errors
-///
-/// As [`put_letter`].
-pub(crate) async fn get_letters(
-    dial: &Dial,
-    mailbox: BoxId,
-    token: [u8; 32],
-    after: u32,
-) -> Result<Vec<Letter>> {
-    ask(dial, mailbox, Input::GetLetters { mailbox, token, after }).await
-}
-
-/// Asks for one thing, and collects the answer: a result, and in the same message the letters.
-async fn ask(dial: &Dial, mailbox: BoxId, question: Input) -> Result<Vec<Letter>> {
     let mut connection = Connection::dial(dial, None).await.map_err(|failure| failure.error)?;
-    let answer = converse(&mut connection, mailbox, question).await;
+    let answer = leave(&mut connection, mailbox, Input::PutLetter { mailbox, token, letter }).await;
     connection.turn(Input::Close).await.1.map_err(|failure| failure.error)?;
     connection.finish().await;
-    let (result, letters) = answer.map_err(|failure| failure.error)?;
-    result.map_err(mail_error)?;
-    Ok(letters)
+    answer.map_err(|failure| failure.error)?.map_err(mail_error)
 }
 
-async fn converse(
+async fn leave(
     connection: &mut Connection,
     mailbox: BoxId,
-    question: Input,
-) -> std::result::Result<(std::result::Result<(), MailError>, Vec<Letter>), Failure> {
-    let mut input = question;
+    letter: Input,
+) -> std::result::Result<std::result::Result<(), MailError>, Failure> {
+    let mut input = letter;
     loop {
         let (events, result) = connection.turn(input).await;
         result?;
-        let mut answer = None;
-        let mut letters = Vec::new();
-        for event in events {
-            match event {
-                SessionEvent::MailResult { mailbox: from, result, .. } if from == mailbox => {
-                    answer = Some(result);
-                }
-                SessionEvent::Mail { mailbox: from, slot, message } if from == mailbox => {
-                    letters.push((slot, message));
-                }
-                _ => {}
-            }
-        }
+        let answer = events.into_iter().find_map(|event| match event {
+            SessionEvent::MailResult { mailbox: from, result, .. } if from == mailbox => Some(result),
+            _ => None,
+        });
         if let Some(answer) = answer {
-            return Ok((answer, letters));
+            return Ok(answer);
         }
         input = connection.wait().await?;
     }

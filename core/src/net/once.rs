@@ -82,7 +82,9 @@ async fn meet(
                 SessionEvent::Mail { mailbox, slot, message } => party.mail.letter(mailbox, slot, message),
                 SessionEvent::MailResult { mailbox, result, .. } => {
                     result.map_err(mail_error)?;
-                    unanswered.iter_mut().for_each(|boxes| drop(boxes.remove(&mailbox)));
+                    if let Some(boxes) = &mut unanswered {
+                        boxes.remove(&mailbox);
+                    }
                 }
                 _ => {}
             }

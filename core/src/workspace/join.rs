@@ -1,0 +1,142 @@
+//! Joining: asking with a link, waiting to be admitted, taking the workspace over.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tidelog_log::directory::{DeviceCert, user_id};
+use tidelog_log::env::random_array;
+use tidelog_log::frames::BoxId;
+
+use super::create::{Start, blocking, check_label, start, store_vault, unlock};
+use super::invite_link::InviteLink;
+use super::invites::{Letter, encode_cert};
+use super::{Environment, Workspace};
+use crate::error::{Error, ErrorKind, Result};
+use crate::keys::vault::{Key, Vault};
+use crate::net::{self, Dial};
+
+/// How often a joiner looks whether it was admitted.
+const POLL: Duration = Duration::from_millis(500);
+/// How long a joiner waits if nothing else was said: 5 minutes.
+const WAIT_MS: u64 = 5 * 60 * 1_000;
+
+/// How to join.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JoinOptions {
+    /// The name to ask under, which then is this user's name in the workspace.
+    pub profile: String,
+    /// How long to wait to be admitted, in milliseconds; 5 minutes if `None`.
+    pub timeout_ms: Option<u64>,
+}
+
+impl Workspace {
+    /// Asks to join with a link, waits to be admitted, and fetches the workspace. May be repeated
+    /// after an interruption, and goes on where it was.
+    ///
+    /// # Errors
+    ///
+    /// `invite_invalid`, `invite_expired`; `timeout` if nobody admitted this device in time;
+    /// `already_exists` if the folder holds another workspace; `network`, `relay_refused`.
+    pub async fn join(path: impl AsRef<Path>, key: Key, invite: &str, options: JoinOptions) -> Result<Self> {
+        Self::join_in(Environment::folder(path), key, invite, options).await
+    }
+
+    /// [`Workspace::join`] in an environment of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Workspace::join`].
+    pub async fn join_in(
+        environment: Environment,
+        key: Key,
+        invite: &str,
+        options: JoinOptions,
+    ) -> Result<Self> {
+        check_label("profile name", &options.profile)?;
+        let link = InviteLink::parse(invite)?;
+        let workspace = blocking({
+            let link = link.clone();
+            move || prepare(environment, &key, &link)
+        })
+        .await?;
+        let joined = workspace.ask_and_wait(&link, &options).await;
+        if joined.is_err() {
+            workspace.shutdown().await?;
+        }
+        joined.map(|()| workspace)
+    }
+
+    async fn ask_and_wait(&self, link: &InviteLink, options: &JoinOptions) -> Result<()> {
+        let dial = Dial {
+            address: net::RelayAddress::parse(&link.relay_url)?,
+            known_key: Some(link.relay_key),
+            ..self.dial(&link.relay_url)?
+        };
+        if !self.is_admitted(link) {
+            let letter = self.letter(link, &options.profile)?;
+            net::put_letter(&dial, BoxId(link.mailbox()), link.token(), letter).await?;
+        }
+        let limit = Duration::from_millis(options.timeout_ms.unwrap_or(WAIT_MS));
+        let admitted = async {
+            loop {
+                match net::sync_once(&dial, &self.party()).await {
+                    Ok(_) if self.is_admitted(link) => return Ok(()),
+                    Ok(_) => {}
+                    Err(error) if error.kind() == ErrorKind::NotAdmitted => {}
+                    Err(error) => return Err(error),
+                }
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        tokio::time::timeout(limit, admitted).await.unwrap_or_else(|_| {
+            let text = "nobody admitted this device in time: join again with the same link to go on";
+            Err(Error::new(ErrorKind::Timeout, text))
+        })?;
+        self.set_profile(&options.profile).await.or_else(|error| match error.kind() {
+            // A reader cannot write its own name either.
+            ErrorKind::NotAuthorized => Ok(()),
+            _ => Err(error),
+        })?;
+        net::sync_once(&dial, &self.party()).await.map(drop)
+    }
+
+    /// Whether this device is a member, holds a key, and has caught up with what the inviter knew.
+    fn is_admitted(&self, link: &InviteLink) -> bool {
+        let engine = &self.inner.engine;
+        let directory = engine.log.directory();
+        engine.user().is_ok()
+            && engine.stream("").is_ok()
+            && link.heads.iter().all(|head| directory.contains(head))
+    }
+
+    fn letter(&self, link: &InviteLink, profile: &str) -> Result<Vec<u8>> {
+        let engine = &self.inner.engine;
+        let user = link.user.unwrap_or_else(|| user_id(&link.workspace, &engine.device()));
+        let cert = DeviceCert::issue(&*engine.keys, engine.keys.kem().public(), &link.workspace, &user);
+        let letter = Letter {
+            profile: profile.to_owned(),
+            cert: encode_cert(&cert),
+            requested_ms: engine.wall.now_ms(),
+        };
+        letter.seal(link, random_array(&*engine.random))
+    }
+}
+
+/// Opens what an earlier attempt left, or makes the keys and an empty log.
+fn prepare(environment: Environment, key: &Key, link: &InviteLink) -> Result<Workspace> {
+    let (vault, how) = match unlock(&environment, key) {
+        Ok((vault, workspace)) if workspace == link.workspace => (vault, Start::Open),
+        Ok(_) => {
+            let text = "the folder holds another workspace: join in an empty folder";
+            return Err(Error::new(ErrorKind::AlreadyExists, text));
+        }
+        Err(error) if error.kind() == ErrorKind::NotAWorkspace => {
+            let vault = Vault::generate(&*environment.random);
+            store_vault(&environment, &vault, key)?;
+            (vault, Start::Create)
+        }
+        Err(error) => return Err(error),
+    };
+    let engine = start(&environment, &vault, link.workspace, how)?;
+    Workspace::new(engine, environment.storage)
+}

@@ -1,0 +1,86 @@
+//! Meeting relays: once, or by a link that stays.
+
+use std::sync::{Arc, PoisonError};
+
+use tidelog_log::directory::{Op, Role};
+
+use super::Workspace;
+use super::invites::DeskHandle;
+use crate::error::{Error, ErrorKind, Result};
+use crate::net::{self, Dial, Link, Party, RelayAddress, SyncReport};
+
+impl Workspace {
+    /// Syncs with a relay once: when this returns, both hold the same entries, durably.
+    ///
+    /// The relay's key is that of the directory, of the URL (`wss://relay.example.org#<key>`), or
+    /// what the relay says over verified TLS or on this machine.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_argument` for something else than a relay's URL, `network`, `relay_refused`,
+    /// `timeout`. What was exchanged before an error is kept.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future drops the connection; what was exchanged until then is kept.
+    pub async fn sync(&self, url: &str) -> Result<SyncReport> {
+        net::sync_once(&self.dial(url)?, &self.party()).await
+    }
+
+    /// Stays connected to a relay until the link is stopped or the workspace is shut down, through
+    /// failures and times without a network. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_argument` for something else than a relay's URL. That a relay cannot be reached is
+    /// no error but the state of the link.
+    pub fn connect(&self, url: &str) -> Result<Link> {
+        self.inner.engine.user()?;
+        let link = Link::start(self.dial(url)?, self.party());
+        self.inner.links.lock().unwrap_or_else(PoisonError::into_inner).push(link.clone());
+        Ok(link)
+    }
+
+    /// URLs of the workspace's relays, with their keys, as the directory has them.
+    #[must_use]
+    pub fn relays(&self) -> Vec<String> {
+        let relays = self.inner.engine.log.directory().relays();
+        relays.into_iter().map(|relay| relay.url).collect()
+    }
+
+    pub(super) fn dial(&self, url: &str) -> Result<Dial> {
+        let address = RelayAddress::parse(url)?;
+        let engine = &self.inner.engine;
+        let written = address.to_string();
+        let relays = engine.log.directory().relays();
+        let known_key = relays.into_iter().find(|relay| relay.url == written).map(|relay| relay.pk);
+        Ok(Dial { address, known_key, clock: Arc::clone(&engine.wall), random: Arc::clone(&engine.random) })
+    }
+
+    pub(super) fn party(&self) -> Party {
+        let engine = &self.inner.engine;
+        Party {
+            replica: Arc::clone(&engine.log) as Arc<_>,
+            signer: engine.signer(),
+            changed: engine.changed.subscribe(),
+            mail: Arc::new(DeskHandle(Arc::clone(&self.inner.desk))),
+        }
+    }
+
+    /// Asks a relay for its key, and makes it one of the workspace's relays, so that members find
+    /// it and know its key.
+    pub(super) async fn meet(&self, url: &str) -> Result<[u8; 32]> {
+        let dial = self.dial(url)?;
+        let key = net::relay_key(&dial).await?;
+        let allowed = self.me()?.role >= Role::Admin;
+        if dial.known_key.is_none() && allowed {
+            let op = Op::RelaySet { relay_pk: key, url: dial.address.to_string() };
+            self.inner.engine.commit_directory(vec![op]).await?;
+        }
+        if dial.known_key.is_some_and(|known| known != key) {
+            let text = "the relay has another key than the workspace knows: somebody else may answer there";
+            return Err(Error::new(ErrorKind::RelayRefused, text));
+        }
+        Ok(key)
+    }
+}

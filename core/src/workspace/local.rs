@@ -1,0 +1,59 @@
+//! What this device keeps for itself beside log and vault: invites it gave out, an interrupted
+//! joining. Sealed under a key of the device, because invites are secrets; replaced as a whole.
+
+use serde::{Deserialize, Serialize};
+use tidelog_log::storage::{Storage, read_file, replace_file};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::keys::{Secret, cobblestone};
+use crate::value::{cbor, from_value, to_value};
+use tidelog_log::env::{Random, random_array};
+
+/// The file.
+const FILE: &str = "local";
+/// Largest size of the file, in bytes.
+const FILE_BYTES_MAX: usize = 4 * 1024 * 1024;
+const SALT_LEN: usize = 24;
+const CONTEXT: &[u8] = b"TIDE1 local file";
+
+/// An invite that this device gave out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct InviteRecord {
+    pub(crate) id: String,
+    pub(crate) uri: String,
+    pub(crate) role: String,
+    pub(crate) relay: String,
+    pub(crate) expires_ms: u64,
+    pub(crate) auto_approve: bool,
+    pub(crate) uses_left: u32,
+}
+
+/// The content of the file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Local {
+    pub(crate) invites: Vec<InviteRecord>,
+    /// The invite under which this device is joining, until it is admitted.
+    pub(crate) joining: Option<String>,
+}
+
+impl Local {
+    /// Reads the file; a missing one is empty.
+    pub(crate) fn load(storage: &dyn Storage, key: &Secret) -> Result<Self> {
+        let corrupt = || Error::new(ErrorKind::Corrupt, "the file `local` of the workspace is damaged");
+        let read = read_file(storage, FILE, FILE_BYTES_MAX)
+            .map_err(|error| Error::new(ErrorKind::Io, "cannot read the file `local`").with_source(error))?;
+        let Some(bytes) = read else { return Ok(Self::default()) };
+        let plain = cobblestone::open(key, &[CONTEXT], &bytes).map_err(|_| corrupt())?;
+        let value = cbor::decode(&plain).map_err(|_| corrupt())?;
+        from_value(value).map_err(|_| corrupt())
+    }
+
+    /// Replaces the file.
+    pub(crate) fn save(&self, storage: &dyn Storage, key: &Secret, random: &dyn Random) -> Result<()> {
+        let plain = cbor::encode(&to_value(self)?)?;
+        let salt: [u8; SALT_LEN] = random_array(random);
+        let sealed = cobblestone::seal(key, &[CONTEXT], salt, &plain);
+        replace_file(storage, FILE, &sealed)
+            .map_err(|error| Error::new(ErrorKind::Io, "cannot write the file `local`").with_source(error))
+    }
+}

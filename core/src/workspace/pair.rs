@@ -1,0 +1,83 @@
+//! Sync between two workspaces of one program: the same session as over a network, without one.
+
+use std::sync::Arc;
+
+use tidelog_log::log::LogError;
+use tidelog_log::session::{Member, Role, Session, SessionError};
+use tidelog_log::trie::Filter;
+
+use super::Workspace;
+use super::create::blocking;
+use crate::engine::Engine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::net::SyncReport;
+
+impl Workspace {
+    /// Makes this replica and another one of the same workspace, open in the same program, hold
+    /// the same entries.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_argument` if they are not two devices of one workspace; `closed`; or what the
+    /// disks report.
+    pub async fn sync_with(&self, other: &Self) -> Result<SyncReport> {
+        if self.id() != other.id() {
+            return Err(Error::new(ErrorKind::InvalidArgument, "the two belong to different workspaces"));
+        }
+        let (one, two) = (Arc::clone(&self.inner.engine), Arc::clone(&other.inner.engine));
+        blocking(move || run(&one, &two)).await
+    }
+}
+
+fn run(one: &Engine, two: &Engine) -> Result<SyncReport> {
+    let before = (one.log.arrivals(), two.log.arrivals());
+    let mut initiator = session(one, true)?;
+    let mut responder = session(two, false)?;
+    while !(initiator.is_synced() && responder.is_synced()) {
+        let moved = carry(&mut initiator, &mut responder, two)? + carry(&mut responder, &mut initiator, one)?;
+        if moved == 0 {
+            return Err(Error::new(ErrorKind::Protocol, "the two replicas could not agree"));
+        }
+    }
+    let traffic = initiator.traffic();
+    Ok(SyncReport {
+        sent: two.log.arrivals() - before.1,
+        received: one.log.arrivals() - before.0,
+        bytes_sent: traffic.bytes_sent,
+        bytes_received: traffic.bytes_received,
+        round_trips: traffic.round_trips,
+    })
+}
+
+/// Brings what one side has to say to the other.
+fn carry(from: &mut Session, to: &mut Session, receiver: &Engine) -> Result<usize> {
+    let mut moved = 0;
+    while let Some(message) = from.transmit() {
+        moved += 1;
+        to.receive(&message, receiver.clock.now_ms()).map_err(failed)?;
+    }
+    Ok(moved)
+}
+
+fn session(engine: &Engine, initiator: bool) -> Result<Session> {
+    let role = Role::Peer {
+        initiator,
+        psk: engine.peer_psk()?,
+        member: Member {
+            replica: Arc::clone(&engine.log) as Arc<_>,
+            signer: Arc::clone(&engine.keys) as Arc<_>,
+            streams: Filter::All,
+        },
+    };
+    Session::new(role, Arc::clone(&engine.random), engine.clock.now_ms()).map_err(failed)
+}
+
+fn failed(error: SessionError) -> Error {
+    match error {
+        SessionError::Replica(error) => match error.downcast::<LogError>() {
+            Ok(error) => (*error).into(),
+            Err(error) => Error::new(ErrorKind::Internal, "the log failed during sync").with_source(error),
+        },
+        error => Error::new(ErrorKind::Protocol, error.to_string()).with_source(error),
+    }
+}

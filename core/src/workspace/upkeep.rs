@@ -1,0 +1,137 @@
+//! Looking after a workspace: figures, checking what is on disk, closing.
+
+use std::sync::{Arc, PoisonError};
+
+use tidelog_log::ids::{DeviceId, EntryId, StreamId};
+pub use tidelog_log::log::VerifyReport;
+use tidelog_log::trie::Filter;
+
+use super::Workspace;
+use super::create::blocking;
+use crate::error::Result;
+
+/// Figures of a workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stats {
+    /// Entries held.
+    pub entries: u64,
+    /// Bytes of the log on disk, preallocated space included; the state file not included.
+    pub log_bytes: u64,
+    /// Streams that have entries.
+    pub streams: usize,
+    /// Chains, one for each device and stream it wrote to.
+    pub chains: usize,
+    /// Users.
+    pub users: usize,
+    /// Devices.
+    pub devices: usize,
+    /// SHA-256 root of everything held: equal on two replicas exactly if they hold the same.
+    pub root: EntryId,
+}
+
+/// One entry of the log, as far as it shows without opening it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryInfo {
+    /// Its number in this device's order of arrival.
+    pub arrival: u64,
+    /// Its id.
+    pub id: EntryId,
+    /// `data`, `directory`, `checkpoint` or `beacon`.
+    pub kind: &'static str,
+    /// Name of the database, if this device knows it; empty for the catalogue and the directory.
+    pub database: Option<String>,
+    /// The device that wrote it.
+    pub author: DeviceId,
+    /// Its place in the author's chain.
+    pub seq: u64,
+    /// Its length in bytes.
+    pub bytes: usize,
+}
+
+impl Workspace {
+    /// The newest entries of the log, the newest last; at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// `closed`, or what the disk reports.
+    pub fn recent_entries(&self, limit: u64) -> Result<Vec<EntryInfo>> {
+        let engine = &self.inner.engine;
+        let last = engine.log.arrivals();
+        let mut entries = Vec::new();
+        for arrival in last.saturating_sub(limit) + 1..=last {
+            let Some(entry) = engine.log.entry_at(arrival)? else { break };
+            let header = entry.header();
+            let database = if header.stream == StreamId::DIRECTORY {
+                Some(String::new())
+            } else {
+                engine.shared.hub.name(header.stream)
+            };
+            entries.push(EntryInfo {
+                arrival,
+                id: entry.id(),
+                kind: header.kind.name(),
+                database,
+                author: header.author,
+                seq: header.seq,
+                bytes: entry.len(),
+            });
+        }
+        Ok(entries)
+    }
+
+    /// Figures of the workspace.
+    ///
+    /// # Errors
+    ///
+    /// `closed`, or what the disk reports.
+    pub fn stats(&self) -> Result<Stats> {
+        let log = &self.inner.engine.log;
+        let users = log.directory().users();
+        let (frontier, entries) = log.frontier();
+        let mut streams: Vec<StreamId> = frontier.iter().map(|leaf| leaf.stream).collect();
+        streams.dedup();
+        Ok(Stats {
+            entries,
+            log_bytes: log.disk_bytes()?,
+            streams: streams.len(),
+            chains: frontier.leaf_count(),
+            devices: users.iter().map(|user| user.devices.len()).sum(),
+            users: users.len(),
+            root: EntryId(frontier.root(&Filter::All)),
+        })
+    }
+
+    /// Reads everything on disk and checks hashes, chains, signatures and indexes. `progress`
+    /// hears how many entries were read, of how many.
+    ///
+    /// # Errors
+    ///
+    /// `closed`, or what the disk reports. Damage is not an error but part of the report.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future stops waiting; the check itself only reads.
+    pub async fn verify(&self, mut progress: impl FnMut(u64, u64) + Send + 'static) -> Result<VerifyReport> {
+        let engine = Arc::clone(&self.inner.engine);
+        blocking(move || Ok(engine.log.verify(&mut progress)?)).await
+    }
+
+    /// Closes the workspace: links end, what was asked for is finished, the folder is free for
+    /// others. Doing it again changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// None today; callers should not rely on that.
+    pub async fn shutdown(&self) -> Result<()> {
+        let links = std::mem::take(&mut *self.inner.links.lock().unwrap_or_else(PoisonError::into_inner));
+        for link in links {
+            link.stop().await;
+        }
+        let inner = Arc::clone(&self.inner);
+        blocking(move || {
+            inner.engine.close();
+            Ok(())
+        })
+        .await
+    }
+}
