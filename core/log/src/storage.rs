@@ -12,6 +12,8 @@
 mod folder;
 #[cfg(any(test, feature = "test-util"))]
 mod memory;
+#[cfg(test)]
+mod tests;
 
 use std::fmt::Debug;
 use std::io;

@@ -48,6 +48,16 @@ impl FolderStorage {
         Ok(path)
     }
 
+    /// As [`Self::resolve`], for a path that has to be a folder or nothing.
+    fn resolve_folder(&self, relative: &str) -> io::Result<PathBuf> {
+        let path = self.resolve(relative)?;
+        // The workspace folder itself may be reached through a link.
+        if !relative.is_empty() && kind_of(&path)?.is_some_and(|kind| !kind.is_dir()) {
+            return Err(surprise(relative, "is not a folder"));
+        }
+        Ok(path)
+    }
+
     /// As [`Self::resolve`], for a path that has to be a plain file or nothing.
     fn resolve_file(&self, relative: &str) -> io::Result<PathBuf> {
         let path = self.resolve(relative)?;
@@ -78,7 +88,7 @@ fn is_write_protection(error: &io::Error) -> bool {
 
 impl Storage for FolderStorage {
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
-        let entries = match fs::read_dir(self.resolve(folder)?) {
+        let entries = match fs::read_dir(self.resolve_folder(folder)?) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries?,
         };
@@ -94,14 +104,13 @@ impl Storage for FolderStorage {
     }
 
     fn create_folder(&self, folder: &str) -> io::Result<()> {
-        let path = self.resolve(folder)?;
+        let path = self.resolve_folder(folder)?;
         if folder.is_empty() {
             return fs::create_dir_all(path);
         }
-        match kind_of(&path)? {
-            Some(kind) if kind.is_dir() => Ok(()),
-            Some(_) => Err(surprise(folder, "is not a folder")),
-            None => fs::create_dir(path),
+        match fs::create_dir(path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            made => made,
         }
     }
 
@@ -128,13 +137,13 @@ impl Storage for FolderStorage {
 
     #[cfg(unix)]
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
-        File::open(self.resolve(folder)?)?.sync_all()
+        File::open(self.resolve_folder(folder)?)?.sync_all()
     }
 
     /// Windows has no call for this; NTFS journals names by itself.
     #[cfg(not(unix))]
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
-        self.resolve(folder).map(drop)
+        self.resolve_folder(folder).map(drop)
     }
 
     fn lock(&self) -> Result<Box<dyn Send + Sync>, LockError> {
