@@ -40,8 +40,8 @@ pub(crate) const BLOCKING_SESSIONS_MAX: usize = 64;
 pub(crate) const RESTART_S: u32 = 2;
 /// How long a stopping relay waits for its connections to finish.
 pub(crate) const SHUTDOWN_TIME: Duration = Duration::from_secs(10);
-/// How long a workspace stays open after its last session left.
-pub(crate) const WORKSPACE_IDLE_TIME: Duration = Duration::from_secs(60);
+/// How long a workspace stays open after its last session left, in milliseconds.
+pub(crate) const WORKSPACE_IDLE_MS: u64 = 60_000;
 /// How often idle workspaces are closed and expired mailboxes removed.
 pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(20);
 /// Storage that one workspace may take unless the operator says otherwise, in bytes.

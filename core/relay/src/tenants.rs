@@ -19,7 +19,7 @@ use tidelog_log::storage::FolderStorage;
 use tidelog_log::trie::{Filter, Frontier};
 use tokio::sync::{broadcast, watch};
 
-use crate::config::{Config, SIGNALS_MAX, WORKSPACE_IDLE_TIME};
+use crate::config::{Config, SIGNALS_MAX, WORKSPACE_IDLE_MS};
 use crate::metrics::Metrics;
 
 /// A signal on its way from one session of a workspace to the others.
@@ -253,14 +253,13 @@ impl Tenants {
     /// Closes the workspaces that nobody has had for the idle time. Blocks.
     pub(crate) fn sweep(&self) {
         let now_ms = self.clock.now_ms();
-        let idle_ms = u64::try_from(WORKSPACE_IDLE_TIME.as_millis()).expect("a minute fits");
         self.close_if(|resident| {
             if Arc::strong_count(&resident.tenant) > 1 {
                 resident.idle_since_ms = None;
                 return false;
             }
             let since_ms = *resident.idle_since_ms.get_or_insert(now_ms);
-            now_ms.saturating_sub(since_ms) >= idle_ms
+            now_ms.saturating_sub(since_ms) >= WORKSPACE_IDLE_MS
         });
     }
 
@@ -314,3 +313,6 @@ impl Tenants {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! A relay from outside: as a process, and over raw sockets.
+
+mod client;
+mod process;
+mod wire;
