@@ -49,3 +49,6 @@ pub(crate) struct Shared {
     /// Writes on their way.
     pub(crate) writes: write::Writes,
 }
+
+#[cfg(test)]
+mod tests;

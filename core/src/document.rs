@@ -23,9 +23,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub(crate) use automerge::ChangeHash;
 use automerge::transaction::CommitOptions;
-use automerge::{ActorId, AutoCommit, Change, LoadOptions, TextEncoding};
+pub(crate) use automerge::{ActorId, ChangeHash};
+use automerge::{AutoCommit, Change, LoadOptions, TextEncoding};
 use tidelog_log::crypto::{sha256, tag};
 use tidelog_log::ids::DeviceId;
 
@@ -268,6 +268,16 @@ impl OpenDocument {
         let change = made.and_then(|hash| self.doc.get_change_by_hash(&hash));
         self.ahead.extend(change.clone());
         Ok((result, change))
+    }
+
+    /// Makes a change of nothing, so that the document is there.
+    pub(crate) fn touch(&mut self, actor: ActorId) -> Change {
+        self.settle();
+        self.doc.set_actor(actor);
+        let hash = self.doc.empty_change(CommitOptions::default().with_time(0));
+        let change = self.doc.get_change_by_hash(&hash).expect("the change was made just now");
+        self.ahead.push(change.clone());
+        change
     }
 
     /// Takes back changes made here whose entry is not written.

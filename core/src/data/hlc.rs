@@ -61,6 +61,17 @@ impl HlcClock {
         Self { wall, latest_ms: AtomicU64::new(EARLIEST_MS), last: AtomicU64::new(0) }
     }
 
+    /// The last stamp given out or seen, and the latest local time: what [`HlcClock::resume`] takes.
+    pub(crate) fn position(&self) -> (Hlc, u64) {
+        (Hlc(self.last.load(Ordering::SeqCst)), self.now_ms())
+    }
+
+    /// Goes on from an earlier position, as after a restart.
+    pub(crate) fn resume(&self, (last, latest_ms): (Hlc, u64)) {
+        self.observe_own(last);
+        self.latest_ms.fetch_max(latest_ms, Ordering::SeqCst);
+    }
+
     /// Local time in milliseconds: the latest that the wall clock ever showed.
     pub(crate) fn now_ms(&self) -> u64 {
         let now = self.wall.now_ms();
@@ -154,6 +165,17 @@ mod tests {
         assert_eq!(clock.next().ms(), NOW);
         clock.observe_own(far);
         assert!(clock.next() > far);
+    }
+
+    #[test]
+    fn a_clock_goes_on_where_it_was() {
+        let (wall, before) = clock();
+        let last = before.next();
+        wall.set(NOW - 1_000_000);
+        let after = HlcClock::new(wall);
+        after.resume(before.position());
+        assert!(after.next() > last);
+        assert_eq!(after.now_ms(), NOW);
     }
 
     #[test]

@@ -17,25 +17,26 @@
 
 mod document;
 mod unseal;
+mod waiting;
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tidelog_log::directory::Directory;
 use tidelog_log::entry::{Entry, Kind};
 use tidelog_log::env::{Random, random_array};
-use tidelog_log::ids::{DeviceId, EntryId, KeyId, StreamId};
+use tidelog_log::ids::{DeviceId, EntryId, StreamId};
 use tidelog_log::log::{Apply, LogError};
 use tidelog_log::state::StateBatch;
 
 pub(crate) use self::unseal::{Unseal, Unsealed, WorkspaceKeys, unseal};
+use self::waiting::Deferred;
 use super::address::{Policy, Scope};
 use super::hlc::{Hlc, HlcClock};
 use super::operation::{Action, Operations};
 use super::tables::{
-    self, CHANGES, COLLECTIONS, ChangeRow, HISTORY, ITEMS, ItemRow, META, META_EPOCH, META_NUMBER, Tables,
-    Unread, Version, WAITING_CLOCK, WAITING_KEYS, change_row, damaged,
+    self, CHANGES, COLLECTIONS, ChangeRow, HISTORY, ITEMS, ItemRow, META, META_CLOCK, META_EPOCH,
+    META_NUMBER, Tables, Unread, Version, change_row, damaged,
 };
 use super::watch::{Event, EventKind};
 use super::{CATALOGUE_COLLECTION, Shared};
@@ -53,17 +54,10 @@ pub(crate) struct Materialiser<K> {
     number: Option<u64>,
     /// Whether the tables are known to have their epoch.
     has_epoch: bool,
+    /// Whether the clock goes on from where the tables say it was.
+    resumed: bool,
     deferred: Deferred,
     events: Vec<Happened>,
-}
-
-/// When the next deferred entry is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Deferred {
-    /// The tables were not looked at yet.
-    Unknown,
-    None,
-    At(Hlc),
 }
 
 /// An event and where it happened.
@@ -122,6 +116,7 @@ impl<K: Unseal> Materialiser<K> {
             shared,
             number: None,
             has_epoch: false,
+            resumed: false,
             deferred: Deferred::Unknown,
             events: Vec::new(),
         }
@@ -139,65 +134,10 @@ impl<K: Unseal> Materialiser<K> {
             }
             Unsealed::MissingKey => {
                 let number = self.unread(tables, arrival, entry, Unread::MissingKey)?;
-                let row = waiting_row(&entry.header().key_id.0, arrival);
-                let value = [&number.to_be_bytes()[..], &entry.encode()].concat();
-                tables.put(WAITING_KEYS, &row, &value)?;
+                waiting::put_for_key(tables, arrival, number, entry)?;
             }
         }
-        self.keep_number(tables)
-    }
-
-    /// Applies the entries whose keys came.
-    fn keys_changed(&mut self, tables: &dyn Tables, directory: &Directory) -> Result<(), LogError> {
-        self.keys.directory_changed(directory);
-        let mut ready = Vec::new();
-        let mut broken = false;
-        tables.range(WAITING_KEYS, &[], None, false, &mut |row, value| {
-            match parse_waiting_key(row, value) {
-                Some((key, waiting)) if self.keys.holds(&key) => ready.push((row.to_vec(), waiting)),
-                Some(_) => {}
-                None => broken = true,
-            }
-            ControlFlow::Continue(())
-        })?;
-        if broken {
-            return Err(damaged(WAITING_KEYS));
-        }
-        ready.sort_by_key(|(_, waiting)| waiting.arrival);
-        for (row, waiting) in ready {
-            let entry = Entry::decode(&waiting.entry).map_err(|_| damaged(WAITING_KEYS))?;
-            tables.delete(WAITING_KEYS, &row)?;
-            tables.delete(CHANGES, &change_row(entry.header().stream, waiting.number))?;
-            self.add(tables, waiting.arrival, &entry)?;
-        }
-        Ok(())
-    }
-
-    /// Applies the deferred entries that local time has reached.
-    fn time_passed(&mut self, tables: &dyn Tables) -> Result<(), LogError> {
-        let horizon = self.clock.horizon().bits();
-        let end = horizon.checked_add(1).map(u64::to_be_bytes);
-        let mut ready = Vec::new();
-        tables.range(WAITING_CLOCK, &[], end.as_ref().map(|end| &end[..]), false, &mut |row, value| {
-            ready.push((row.to_vec(), value.to_vec()));
-            ControlFlow::Continue(())
-        })?;
-        for (row, entry) in ready {
-            let arrival = row.last_chunk().map(|arrival| u64::from_be_bytes(*arrival));
-            let (Some(arrival), Ok(entry)) = (arrival, Entry::decode(&entry)) else {
-                return Err(damaged(WAITING_CLOCK));
-            };
-            tables.delete(WAITING_CLOCK, &row)?;
-            self.add(tables, arrival, &entry)?;
-        }
-        let mut next = Deferred::None;
-        tables.range(WAITING_CLOCK, &[], None, false, &mut |row, _| {
-            let hlc = row.first_chunk().map(|hlc| Hlc::from_bits(u64::from_be_bytes(*hlc)));
-            next = hlc.map_or(Deferred::Unknown, Deferred::At);
-            ControlFlow::Break(())
-        })?;
-        self.deferred = next;
-        Ok(())
+        self.keep_position(tables)
     }
 
     /// Applies an entry that could be read.
@@ -226,12 +166,7 @@ impl<K: Unseal> Materialiser<K> {
             self.clock.observe_own(hlc);
             Part::Whole
         } else if self.clock.is_deferred(hlc) {
-            tables.put(WAITING_CLOCK, &waiting_row(&hlc.bits().to_be_bytes(), arrival), &entry.encode())?;
-            self.deferred = match self.deferred {
-                Deferred::At(earlier) => Deferred::At(earlier.min(hlc)),
-                Deferred::None => Deferred::At(hlc),
-                Deferred::Unknown => Deferred::Unknown,
-            };
+            self.defer(tables, arrival, entry, hlc)?;
             Part::Timeless
         } else {
             self.clock.observe(hlc);
@@ -415,8 +350,21 @@ impl<K: Unseal> Materialiser<K> {
         Ok(last + 1)
     }
 
-    /// Writes down the last number given out, and an epoch for the numbers if there is none.
-    fn keep_number(&mut self, tables: &dyn Tables) -> Result<(), LogError> {
+    /// Lets the clock go on from where it was when the tables were last written.
+    fn resume_clock(&mut self, tables: &dyn Tables) -> Result<(), LogError> {
+        if !self.resumed
+            && let Some(row) = tables.get(META, META_CLOCK)?
+        {
+            self.clock.resume(tables::parse_clock_row(&row).ok_or_else(|| damaged(META))?);
+        }
+        self.resumed = true;
+        Ok(())
+    }
+
+    /// Writes down the last number given out, with an epoch for the numbers if there is none, and
+    /// where the clock stands.
+    fn keep_position(&mut self, tables: &dyn Tables) -> Result<(), LogError> {
+        tables.put(META, META_CLOCK, &tables::clock_row(self.clock.position()))?;
         if !self.has_epoch && tables.get(META, META_EPOCH)?.is_none() {
             tables.put(META, META_EPOCH, &random_array::<16>(&*self.random))?;
         }
@@ -431,14 +379,6 @@ impl<K: Unseal> Materialiser<K> {
         self.has_epoch |= self.number.is_some();
         for happened in self.events.drain(..) {
             self.shared.hub.send(happened.stream, happened.scope.as_ref(), happened.event);
-        }
-    }
-
-    fn is_due(&self) -> bool {
-        match self.deferred {
-            Deferred::Unknown => true,
-            Deferred::None => false,
-            Deferred::At(hlc) => !self.clock.is_deferred(hlc),
         }
     }
 }
@@ -459,28 +399,6 @@ fn put_history(
     let mut row = tables::part_row(scope, key);
     row.extend_from_slice(&version.encode());
     Ok(tables.put(HISTORY, &row, &arrival.to_be_bytes())?)
-}
-
-fn waiting_row(first: &[u8], arrival: u64) -> Vec<u8> {
-    [first, &arrival.to_be_bytes()].concat()
-}
-
-/// An entry that waits for its key.
-struct Waiting {
-    arrival: u64,
-    number: u64,
-    entry: Vec<u8>,
-}
-
-fn parse_waiting_key(row: &[u8], value: &[u8]) -> Option<(KeyId, Waiting)> {
-    let (key, arrival) = row.split_first_chunk::<16>()?;
-    let (number, entry) = value.split_first_chunk::<8>()?;
-    let waiting = Waiting {
-        arrival: u64::from_be_bytes(arrival.try_into().ok()?),
-        number: u64::from_be_bytes(*number),
-        entry: entry.to_vec(),
-    };
-    Some((KeyId(*key), waiting))
 }
 
 impl<K: Unseal> Apply for Materialiser<K> {

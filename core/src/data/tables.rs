@@ -12,7 +12,9 @@
 //! document_waiting    part row | hash 32               a change that is not applied
 //! waiting_keys        key id 16 | arrival u64          number u64 of its row in changes | entry
 //! waiting_clock       hlc u64 | arrival u64            entry
-//! data_meta           "epoch" or "number"              16 random bytes, or the last number u64
+//! data_meta           "epoch"                          16 random bytes that name the numbers
+//!                     "number"                         the last number given out u64
+//!                     "clock"                          last stamp seen u64 | local time in ms u64
 //!
 //! item row   scope row | key                           (see `address`)
 //! part row   scope row | key length u16 | key          no part row is the start of another
@@ -50,6 +52,7 @@ pub(crate) const META: &str = "data_meta";
 
 pub(crate) const META_EPOCH: &[u8] = b"epoch";
 pub(crate) const META_NUMBER: &[u8] = b"number";
+pub(crate) const META_CLOCK: &[u8] = b"clock";
 
 const VERSION_LEN: usize = 8 + 1 + 32 + 4;
 const ITEM_HEAD_LEN: usize = VERSION_LEN + 1 + 8 + 8 + 32;
@@ -179,6 +182,20 @@ impl ItemRow {
     pub(crate) fn stamp(&self) -> Option<u64> {
         self.body.as_slice().try_into().ok().map(u64::from_be_bytes)
     }
+}
+
+/// The row that says where the clock stands.
+pub(crate) fn clock_row((last, latest_ms): (Hlc, u64)) -> [u8; 16] {
+    let mut row = [0; 16];
+    row[..8].copy_from_slice(&last.bits().to_be_bytes());
+    row[8..].copy_from_slice(&latest_ms.to_be_bytes());
+    row
+}
+
+/// Reads a row of [`clock_row`].
+pub(crate) fn parse_clock_row(row: &[u8]) -> Option<(Hlc, u64)> {
+    let mut fields = Fields(row);
+    Some((Hlc::from_bits(fields.u64()?), fields.u64()?))
 }
 
 /// The row of an item.

@@ -23,7 +23,7 @@ use super::read::{self, stored_value};
 use super::{CATALOGUE_COLLECTION, tables};
 use crate::document::cache::{self, Place};
 use crate::document::edit::Edit;
-use crate::document::{self, ChangeHash};
+use crate::document::{self, ActorId, ChangeHash, DocumentChange, OpenDocument};
 use crate::engine::{Engine, Pending};
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::Value;
@@ -149,7 +149,15 @@ impl<'w> Writer<'w> {
                 let bytes = crate::value::cbor::encode(value)?;
                 self.push(scope, key, Action::Put(bytes.clone()), Flight::Item(Some(bytes)))
             }
-            Policy::Document => self.edit(scope, key, |edit| edit.set("", value)),
+            Policy::Document => {
+                self.edit(scope, key, |edit| edit.set("", value))?;
+                // An empty document, or a deleted one with this very content, takes no change to be
+                // equal, and yet one to be there.
+                match self.get(scope, key)? {
+                    Some(_) => Ok(()),
+                    None => self.change(scope, key, |open, actor| Ok(((), Some(open.touch(actor))))),
+                }
+            }
         }
     }
 
@@ -199,12 +207,21 @@ impl<'w> Writer<'w> {
         key: &str,
         edit: impl FnOnce(&mut Edit<'_>) -> Result<T>,
     ) -> Result<T> {
+        self.change(scope, key, |open, actor| open.edit(actor, edit))
+    }
+
+    fn change<T>(
+        &mut self,
+        scope: &Scope,
+        key: &str,
+        change: impl FnOnce(&mut OpenDocument, ActorId) -> Result<(T, Option<DocumentChange>)>,
+    ) -> Result<T> {
         check_key(key)?;
+        self.check_policy(scope)?;
         let place = self.place(scope, key);
         let actor = document::actor(&self.engine.device(), &tables::part_row(scope, key));
-        let (result, change) =
-            read::document_at(self.engine, &place, scope, key, |open| open.edit(actor, edit))?;
-        if let Some(change) = change {
+        let (result, made) = read::document_at(self.engine, &place, scope, key, |open| change(open, actor))?;
+        if let Some(change) = made {
             self.ahead.push((Arc::clone(&place), change.hash()));
             let action = Action::Change(change.raw_bytes().to_vec());
             self.push(scope, key, action, Flight::Document { place, deleted: false })?;

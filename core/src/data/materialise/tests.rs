@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Mutex;
 use tidelog_log::entry::{Header, payload_hash};
 use tidelog_log::env::{ManualClock, SeededRandom};
-use tidelog_log::ids::{UserId, WorkspaceId};
+use tidelog_log::ids::{KeyId, UserId, WorkspaceId};
 use tidelog_log::state::{StateError, StateRead, Visit};
 
 const STREAM: StreamId = StreamId([5; 16]);
@@ -646,6 +646,16 @@ fn the_catalogue_teaches_the_names_of_databases() {
     let header = Header { stream: StreamId::DIRECTORY, ..source.header().clone() };
     replica.add(&Entry::new(header, source.payload().to_vec()).expect("well formed"));
     assert_eq!(replica.materialiser.shared.hub.name(STREAM).as_deref(), Some("main"));
+}
+
+#[test]
+fn the_clock_goes_on_after_a_restart() {
+    let mut replica = Replica::new();
+    let ahead = hlc(NOW + DEFER_AHEAD_MS);
+    replica.add(&entry(1, ahead, 0, &put("a", 1)));
+    let mut restarted = Replica { tables: std::mem::take(&mut replica.tables), ..Replica::new() };
+    restarted.learn(1);
+    assert!(restarted.materialiser.clock.next() > ahead);
 }
 
 #[test]
