@@ -7,7 +7,7 @@
 //!
 //! [`sync_once`] meets a relay until both sides hold the same. [`Link`] keeps meeting it: it
 //! reconnects after failures, resumes where it stopped, and reports what it does as events. Local
-//! writes never wait for either. [`put_letter`] and [`get_letters`] serve a device that is joining
+//! writes never wait for either. [`put_letter`] serves a device that is joining
 //! and no member yet.
 
 mod address;
@@ -30,9 +30,9 @@ use tidelog_log::trie::Filter;
 use tokio::sync::watch;
 
 pub(crate) use address::RelayAddress;
-pub(crate) use letters::{put_letter, relay_key};
+pub(crate) use letters::put_letter;
 pub use link::{Link, LinkEvent, LinkEvents, LinkProgress, LinkState};
-pub(crate) use once::sync_once;
+pub(crate) use once::{relay_key, sync_once};
 
 /// What one sync moved.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

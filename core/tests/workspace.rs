@@ -171,8 +171,6 @@ async fn documents_merge_what_two_devices_wrote_apart() {
         let pages = workspace.database("main").collection_with::<Value>("pages", options());
         pages.document("intro").expect("a document")
     };
-    let text = Value::from_json(&serde_json::json!({ "$text": "" }));
-    let _ = text;
     notes(&owner).splice_text("body", 0, 0, "Hello world").await.expect("writes");
     let mut invited = InviteOptions::new(&url);
     invited.auto_approve = true;

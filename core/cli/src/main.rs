@@ -1,1 +1,114 @@
-fn main() {}
+//! The `tidelog` command: a workspace from the shell.
+//!
+//! Thin over the engine's public API: it reads arguments, asks for the passphrase, prints. Results
+//! go to standard output (with `--json`, one JSON value a line), everything else to standard error.
+//!
+//! Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the item is not there; 4 damage was found.
+
+mod args;
+mod data;
+mod import;
+mod output;
+mod passphrase;
+mod relay;
+mod share;
+mod target;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Arguments, Command};
+use output::Output;
+
+/// How a command ended, if not with an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done,
+    NotThere,
+    Damaged,
+}
+
+/// Why a command failed: one sentence for a person, and the stable code behind it if there is one.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) code: &'static str,
+    pub(crate) text: String,
+}
+
+impl Failure {
+    /// What was asked for makes no sense.
+    pub(crate) fn usage(text: impl Into<String>) -> Self {
+        Self { code: "invalid_argument", text: text.into() }
+    }
+
+    /// A file other than the workspace's cannot be read or written.
+    pub(crate) fn io(what: &str, error: &std::io::Error) -> Self {
+        Self { code: "io", text: format!("{what}: {error}") }
+    }
+}
+
+impl From<tidelog::Error> for Failure {
+    fn from(error: tidelog::Error) -> Self {
+        Self { code: error.kind().code(), text: error.to_string() }
+    }
+}
+
+/// The result of a command.
+pub(crate) type Result<T = Outcome> = std::result::Result<T, Failure>;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let output = Output::new(arguments.json, arguments.quiet);
+    if !matches!(arguments.command, Command::ServeRelay(_)) {
+        start_logging();
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = runtime.map_err(|error| Failure::io("cannot start", &error)).and_then(|runtime| {
+        let result = runtime.block_on(run(arguments, &output));
+        // Blocking reads of standard input must not keep the process.
+        runtime.shutdown_background();
+        result
+    });
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::NotThere) => ExitCode::from(3),
+        Ok(Outcome::Damaged) => ExitCode::from(4),
+        Err(failure) => {
+            output.failure(&failure);
+            ExitCode::from(if failure.code == "invalid_argument" { 2 } else { 1 })
+        }
+    }
+}
+
+/// Warnings of the engine on standard error, more with `RUST_LOG`.
+fn start_logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+async fn run(arguments: Arguments, output: &Output) -> Result {
+    let source = passphrase::Source::new(arguments.passphrase_file, arguments.key_file);
+    match arguments.command {
+        Command::Init(command) => share::init(&command, &source, output).await,
+        Command::Import(command) => import::run(&command, &source, output).await,
+        Command::Put(command) => data::put(&command, &source, output).await,
+        Command::Get(command) => data::get(&command, &source, output).await,
+        Command::Delete(command) => data::delete(&command, &source, output).await,
+        Command::Query(command) => data::query(&command, &source, output).await,
+        Command::Export(command) => data::export(&command, &source, output).await,
+        Command::History(command) => data::history(&command, &source, output).await,
+        Command::Watch(command) => data::watch(&command, &source, output).await,
+        Command::Log(command) => data::log(&command, &source, output).await,
+        Command::Invite(command) => share::invite(&command, &source, output).await,
+        Command::Join(command) => share::join(&command, &source, output).await,
+        Command::Requests(command) => share::requests(&command.path, &source, output).await,
+        Command::Approve(command) => share::approve(&command, &source, output).await,
+        Command::Members(command) => share::members(&command.path, &source, output).await,
+        Command::Sync(command) => share::sync(&command, &source, output).await,
+        Command::Verify(command) => share::verify(&command.path, &source, output).await,
+        Command::Stats(command) => share::stats(&command.path, &source, output).await,
+        Command::ServeRelay(command) => relay::serve(command).await,
+    }
+}

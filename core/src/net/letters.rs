@@ -8,28 +8,6 @@ use super::client::{Connection, Input};
 use super::failure::Failure;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The key of the relay at an address, proven by a handshake.
-///
-/// # Errors
-///
-/// What connecting brings; [`ErrorKind::RelayRefused`] if nothing vouches for the key.
-pub(crate) async fn relay_key(dial: &Dial) -> Result<[u8; 32]> {
-    let mut connection = Connection::dial(dial, None).await.map_err(|failure| failure.error)?;
-    let key = connection.relay();
-    // The answer to the handshake proves that the relay holds the key.
-    loop {
-        let input = connection.wait().await.map_err(|failure| failure.error)?;
-        let (events, result) = connection.turn(input).await;
-        result.map_err(|failure| failure.error)?;
-        if events.iter().any(|event| matches!(event, SessionEvent::Ready(_))) {
-            break;
-        }
-    }
-    connection.turn(Input::Close).await.1.map_err(|failure| failure.error)?;
-    connection.finish().await;
-    Ok(key)
-}
-
 /// Leaves a letter of 1 to 4,096 bytes in a mailbox at a relay. The same letter twice is one.
 ///
 /// # Errors

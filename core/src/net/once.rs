@@ -43,6 +43,31 @@ pub(crate) async fn sync_once(dial: &Dial, party: &Party) -> Result<SyncReport> 
     }
 }
 
+/// The key of the relay at an address, proven in a session of this member.
+///
+/// # Errors
+///
+/// As [`sync_once`]; [`ErrorKind::RelayRefused`] if nothing vouches for the key.
+pub(crate) async fn relay_key(dial: &Dial, party: &Party) -> Result<[u8; 32]> {
+    let mut connection =
+        Connection::dial(dial, Some(party.member())).await.map_err(|failure| failure.error)?;
+    let key = connection.relay();
+    let proven = until_ready(&mut connection).await;
+    let (_, closed) = connection.turn(Input::Close).await;
+    connection.finish().await;
+    proven.and(closed).map(|()| key).map_err(|failure| failure.error)
+}
+
+async fn until_ready(connection: &mut Connection) -> std::result::Result<(), Failure> {
+    loop {
+        let input = timeout(QUIET_TIME, connection.wait()).await.map_err(|_| quiet())??;
+        let events = turn(connection, input).await?;
+        if events.iter().any(|event| matches!(event, SessionEvent::Ready(_))) {
+            return Ok(());
+        }
+    }
+}
+
 async fn attempt(dial: &Dial, party: &Party) -> std::result::Result<SyncReport, Failure> {
     let mut connection = Connection::dial(dial, Some(party.member())).await?;
     let mut report = SyncReport::default();

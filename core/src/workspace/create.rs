@@ -218,7 +218,8 @@ pub(super) fn unlock(environment: &Environment, key: &Key) -> Result<(Vault, Wor
 
 pub(super) fn store_vault(environment: &Environment, vault: &Vault, key: &Key) -> Result<()> {
     let sealed = vault.seal(key, environment.cost, &*environment.random)?;
-    replace_file(&*environment.storage, VAULT, &sealed).map_err(|error| {
+    let made = environment.storage.create_folder("");
+    made.and_then(|()| replace_file(&*environment.storage, VAULT, &sealed)).map_err(|error| {
         Error::new(io_kind(&error), "cannot write the vault of the workspace").with_source(error)
     })
 }

@@ -287,14 +287,19 @@ impl Desk {
 pub(super) struct DeskHandle(pub(super) Arc<Desk>);
 
 impl MailDesk for DeskHandle {
+    /// Also names the boxes of invites that are used up or withdrawn, so that the relay closes them.
     fn boxes(&self) -> Vec<OpenBox> {
-        let open = self.0.open_invites().into_iter();
-        open.map(|(invite, link)| OpenBox {
-            mailbox: BoxId(link.mailbox()),
-            token_hash: sha256(&[&link.token()]),
-            expires_ms: invite.expires_ms,
-        })
-        .collect()
+        let now = self.0.engine.wall.now_ms();
+        let invites = self.0.local().invites.into_iter().filter(|invite| invite.expires_ms > now);
+        let boxes = invites.filter_map(|invite| {
+            let link = InviteLink::parse(&invite.uri).ok()?;
+            Some(OpenBox {
+                mailbox: BoxId(link.mailbox()),
+                token_hash: sha256(&[&link.token()]),
+                expires_ms: if invite.uses_left > 0 { invite.expires_ms } else { 0 },
+            })
+        });
+        boxes.collect()
     }
 
     fn letter(&self, mailbox: BoxId, _slot: u32, letter: Vec<u8>) {
@@ -349,7 +354,7 @@ impl Workspace {
         let invite = Invite { id: record.id.clone(), uri: record.uri.clone(), expires_ms: record.expires_ms };
         let now = engine.wall.now_ms();
         desk.change(|local| {
-            local.invites.retain(|old| old.expires_ms > now && old.uses_left > 0);
+            local.invites.retain(|old| old.expires_ms > now);
             local.invites.push(record);
         })?;
         engine.changed.send_modify(|count| *count += 1);
@@ -375,7 +380,9 @@ impl Workspace {
         if !self.inner.desk.local().invites.iter().any(|known| known.id == invite) {
             return Err(Error::new(ErrorKind::NotFound, "there is no such invite on this device"));
         }
-        self.inner.desk.change(|local| local.invites.retain(|known| known.id != invite))?;
+        self.inner.desk.change(|local| {
+            local.invites.iter_mut().filter(|known| known.id == invite).for_each(|known| known.uses_left = 0);
+        })?;
         self.inner.engine.changed.send_modify(|count| *count += 1);
         Ok(())
     }

@@ -23,7 +23,7 @@ const WAIT_MS: u64 = 5 * 60 * 1_000;
 /// How to join.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JoinOptions {
-    /// The name to ask under, which then is this user's name in the workspace.
+    /// The name to ask under, which then is this user's name in the workspace; may be empty.
     pub profile: String,
     /// How long to wait to be admitted, in milliseconds; 5 minutes if `None`.
     pub timeout_ms: Option<u64>,
@@ -52,7 +52,9 @@ impl Workspace {
         invite: &str,
         options: JoinOptions,
     ) -> Result<Self> {
-        check_label("profile name", &options.profile)?;
+        if !options.profile.is_empty() {
+            check_label("profile name", &options.profile)?;
+        }
         let link = InviteLink::parse(invite)?;
         let workspace = blocking({
             let link = link.clone();
@@ -92,11 +94,13 @@ impl Workspace {
             let text = "nobody admitted this device in time: join again with the same link to go on";
             Err(Error::new(ErrorKind::Timeout, text))
         })?;
-        self.set_profile(&options.profile).await.or_else(|error| match error.kind() {
-            // A reader cannot write its own name either.
-            ErrorKind::NotAuthorized => Ok(()),
-            _ => Err(error),
-        })?;
+        if !options.profile.is_empty() {
+            self.set_profile(&options.profile).await.or_else(|error| match error.kind() {
+                // A reader cannot write its own name either.
+                ErrorKind::NotAuthorized => Ok(()),
+                _ => Err(error),
+            })?;
+        }
         net::sync_once(&dial, &self.party()).await.map(drop)
     }
 

@@ -71,7 +71,7 @@ impl Workspace {
     /// it and know its key.
     pub(super) async fn meet(&self, url: &str) -> Result<[u8; 32]> {
         let dial = self.dial(url)?;
-        let key = net::relay_key(&dial).await?;
+        let key = net::relay_key(&dial, &self.party()).await?;
         let allowed = self.me()?.role >= Role::Admin;
         if dial.known_key.is_none() && allowed {
             let op = Op::RelaySet { relay_pk: key, url: dial.address.to_string() };

@@ -1,0 +1,262 @@
+//! The command line: what can be asked for, and the help that explains it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Local-first, end-to-end-encrypted data.
+#[derive(Debug, Parser)]
+#[command(name = "tidelog", version, about, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    /// Print results as JSON, one value a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print results only
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Read the passphrase from the first line of this file [else: TIDELOG_PASSPHRASE, else a prompt]
+    #[arg(long, global = true, value_name = "FILE", env = "TIDELOG_PASSPHRASE_FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Use the 32 raw bytes (or 64 hexadecimal digits) of this file as the key, with no passphrase
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "passphrase_file")]
+    pub(crate) key_file: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the item is not there, 4 damage found.
+The passphrase is never an argument, so that it does not end up in the shell's history.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a workspace
+    Init(Init),
+    /// Put the records of a file (JSON array, JSON lines or CSV) into a collection
+    Import(Import),
+    /// Write one item
+    Put(Put),
+    /// Print one item
+    Get(Item),
+    /// Delete one item
+    Delete(Item),
+    /// Print the items that match, e.g. 'year >= 1999 and genres contains Drama'
+    Query(Query),
+    /// Print changes as they happen, until Ctrl-C
+    Watch(Watch),
+    /// Print the newest entries of the log
+    Log(Log),
+    /// Print who changed an item, when, and to what
+    History(Item),
+    /// Make a link that lets somebody join
+    Invite(Invite),
+    /// Join a workspace with a link
+    Join(Join),
+    /// Print who asks to join
+    Requests(Folder),
+    /// Admit somebody who asks to join
+    Approve(Approve),
+    /// Print the members and their devices
+    Members(Folder),
+    /// Sync with relays: once, or with --live until Ctrl-C
+    Sync(Sync),
+    /// Run a relay: stores and forwards encrypted entries, holds no keys
+    ServeRelay(tidelog_relay::Options),
+    /// Check everything on disk
+    Verify(Folder),
+    /// Print figures of the workspace
+    Stats(Folder),
+    /// Print all items of a collection as JSON lines
+    Export(Export),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Folder {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Folder of the new workspace
+    pub(crate) path: PathBuf,
+    /// Name of the workspace, which all members see
+    #[arg(long)]
+    pub(crate) name: String,
+    /// Your name, which all members see
+    #[arg(long)]
+    pub(crate) profile: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// Where to, e.g. main/movies
+    #[arg(value_name = "DATABASE/COLLECTION")]
+    pub(crate) target: String,
+    /// The file; .gz is not unpacked; `-` is standard input
+    pub(crate) file: PathBuf,
+    /// Field whose value is the key; records without one get a key made from their content
+    #[arg(long, default_value = "id")]
+    pub(crate) key: String,
+    /// What the file holds [default: by its name and first character]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// One JSON array of objects
+    Json,
+    /// One JSON object a line
+    Jsonl,
+    /// Comma-separated, with a header line; all values become text
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Put {
+    #[command(flatten)]
+    pub(crate) item: Item,
+    /// The value as JSON; `-` reads it from standard input
+    pub(crate) value: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Item {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// Where, e.g. main/movies
+    #[arg(value_name = "DATABASE/COLLECTION")]
+    pub(crate) target: String,
+    /// Key of the item
+    pub(crate) key: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// Where, e.g. main/movies
+    #[arg(value_name = "DATABASE/COLLECTION")]
+    pub(crate) target: String,
+    /// Conditions joined by `and` (field, then = != < <= > >= contains prefix, then a JSON value or
+    /// a word), or a JSON filter
+    pub(crate) condition: Option<String>,
+    /// Field to sort by; `-field` for the largest first; may be given several times
+    #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
+    pub(crate) sort: Vec<String>,
+    /// Most items to print
+    #[arg(long)]
+    pub(crate) limit: Option<usize>,
+    /// Items to leave out at the beginning
+    #[arg(long, default_value_t = 0)]
+    pub(crate) offset: usize,
+    /// Print only how many match
+    #[arg(long)]
+    pub(crate) count: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// Databases to watch, e.g. main or chat/** [default: all]
+    #[arg(default_value = "**")]
+    pub(crate) pattern: String,
+    /// Print the present items first
+    #[arg(long)]
+    pub(crate) initial: bool,
+    /// Also stay connected to this relay, or to those of the workspace with no URL
+    #[arg(long, value_name = "URL", num_args = 0..=1)]
+    pub(crate) live: Option<Option<String>>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Log {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// Most entries to print
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Invite {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// What the new member may do
+    #[arg(long, value_enum, default_value_t = InviteRole::Writer)]
+    pub(crate) role: InviteRole,
+    /// Relay where the two sides meet, e.g. wss://relay.example.org [default: that of the workspace]
+    #[arg(long, value_name = "URL")]
+    pub(crate) relay: Option<String>,
+    /// Hours until the link expires
+    #[arg(long, default_value_t = 24)]
+    pub(crate) hours: u32,
+    /// How often the link can be used
+    #[arg(long, default_value_t = 1)]
+    pub(crate) uses: u32,
+    /// Admit whoever asks with the link as soon as this device syncs, without `approve`
+    #[arg(long)]
+    pub(crate) auto_approve: bool,
+    /// The link is for another device of yours, not for another person
+    #[arg(long)]
+    pub(crate) my_device: bool,
+    /// Do not print the QR code
+    #[arg(long)]
+    pub(crate) no_qr: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InviteRole {
+    /// May read
+    Reader,
+    /// May read and write
+    Writer,
+    /// May also admit others
+    Admin,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Join {
+    /// Folder of the new workspace
+    pub(crate) path: PathBuf,
+    /// The link; `-` reads it from standard input, which keeps it out of the shell's history
+    pub(crate) link: String,
+    /// Your name, which the inviter sees
+    #[arg(long)]
+    pub(crate) profile: String,
+    /// Seconds to wait for approval; joining can be repeated
+    #[arg(long, default_value_t = 300)]
+    pub(crate) wait: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Approve {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// The request, as `requests` prints it
+    pub(crate) request: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sync {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// The relay [default: those of the workspace]
+    pub(crate) url: Option<String>,
+    /// Stay connected until Ctrl-C
+    #[arg(long)]
+    pub(crate) live: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// What, e.g. main/movies
+    #[arg(value_name = "DATABASE/COLLECTION")]
+    pub(crate) target: String,
+}

@@ -1,0 +1,273 @@
+//! Commands on the workspace itself: `init, invite, join, requests, approve, members, sync, verify,
+//! stats`.
+
+use std::time::Duration;
+
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
+use serde_json::{Value, json};
+use tidelog::{InviteOptions, JoinOptions, LinkState, Role, Workspace};
+
+use crate::args::{self, InviteRole};
+use crate::output::Output;
+use crate::passphrase::Source;
+use crate::{Failure, Outcome, Result};
+
+const MS_PER_HOUR: u64 = 60 * 60 * 1_000;
+
+pub(crate) async fn init(command: &args::Init, source: &Source, output: &Output) -> Result {
+    let workspace = Workspace::create(&command.path, source.new_key()?, &command.name).await?;
+    if let Some(profile) = &command.profile {
+        workspace.set_profile(profile).await?;
+    }
+    let id = workspace.id().to_string();
+    workspace.shutdown().await?;
+    output.result(&json!({ "workspace": id }), || {
+        format!("made the workspace `{}` in {}", command.name, command.path.display())
+    });
+    Ok(Outcome::Done)
+}
+
+pub(crate) async fn invite(command: &args::Invite, source: &Source, output: &Output) -> Result {
+    let workspace = Workspace::open(&command.path, source.key()?).await?;
+    let relay = relays(&workspace, command.relay.as_deref())?.swap_remove(0);
+    let options = InviteOptions {
+        role: role(command.role),
+        relay,
+        expires_in_ms: u64::from(command.hours) * MS_PER_HOUR,
+        auto_approve: command.auto_approve,
+        uses: command.uses,
+        same_user: command.my_device,
+    };
+    let invite = workspace.invite(options).await?;
+    workspace.shutdown().await?;
+    if output.is_json() {
+        output.value(&json!({ "id": invite.id, "uri": invite.uri, "expires_ms": invite.expires_ms }));
+        return Ok(Outcome::Done);
+    }
+    if !command.no_qr
+        && let Ok(code) = QrCode::new(&invite.uri)
+    {
+        output.note(&code.render::<Dense1x2>().quiet_zone(true).build());
+    }
+    output.note("whoever has this link can ask to join; send it by a way you trust:");
+    output.result(&Value::Null, || invite.uri.clone());
+    if command.auto_approve {
+        output.note("who joins is admitted while this device runs `tidelog sync --live`");
+    } else {
+        output.note("then run `tidelog requests` and `tidelog approve`");
+    }
+    Ok(Outcome::Done)
+}
+
+fn role(role: InviteRole) -> Role {
+    match role {
+        InviteRole::Reader => Role::Reader,
+        InviteRole::Writer => Role::Writer,
+        InviteRole::Admin => Role::Admin,
+    }
+}
+
+pub(crate) async fn join(command: &args::Join, source: &Source, output: &Output) -> Result {
+    let link = if command.link == "-" {
+        std::io::read_to_string(std::io::stdin())
+            .map_err(|error| Failure::io("cannot read standard input", &error))?
+    } else {
+        command.link.clone()
+    };
+    let key = if command.path.join("vault").exists() { source.key()? } else { source.new_key()? };
+    output.note("asking to join; waiting for approval (Ctrl-C stops, repeating goes on)");
+    let options = JoinOptions {
+        profile: command.profile.clone(),
+        timeout_ms: Some(command.wait.saturating_mul(1_000)),
+    };
+    let workspace = tokio::select! {
+        joined = Workspace::join(&command.path, key, &link, options) => joined?,
+        _ = tokio::signal::ctrl_c() => {
+            return Err(Failure { code: "cancelled", text: "stopped; repeat the command to go on".into() });
+        }
+    };
+    let (id, name) = (workspace.id().to_string(), workspace.name()?);
+    workspace.shutdown().await?;
+    output.result(&json!({ "workspace": id, "name": name }), || format!("joined `{name}`"));
+    Ok(Outcome::Done)
+}
+
+pub(crate) async fn requests(path: &std::path::Path, source: &Source, output: &Output) -> Result {
+    let workspace = Workspace::open(path, source.key()?).await?;
+    let requests = workspace.requests().await?;
+    workspace.shutdown().await?;
+    if requests.is_empty() {
+        output.note("nobody asks to join");
+    }
+    let rows: Vec<Vec<Value>> = requests
+        .iter()
+        .map(|request| vec![json!(request.id), json!(request.profile), json!(request.role.to_string())])
+        .collect();
+    if !rows.is_empty() {
+        output.table(&["request", "profile", "role"], &rows);
+    }
+    Ok(Outcome::Done)
+}
+
+pub(crate) async fn approve(command: &args::Approve, source: &Source, output: &Output) -> Result {
+    let workspace = Workspace::open(&command.path, source.key()?).await?;
+    workspace.approve(&command.request).await?;
+    workspace.shutdown().await?;
+    output.note("admitted");
+    Ok(Outcome::Done)
+}
+
+pub(crate) async fn members(path: &std::path::Path, source: &Source, output: &Output) -> Result {
+    let workspace = Workspace::open(path, source.key()?).await?;
+    let rows: Vec<Vec<Value>> = workspace
+        .members()?
+        .into_iter()
+        .map(|member| {
+            let devices: Vec<String> =
+                member.devices.iter().map(|id| id.to_string()[..8].to_owned()).collect();
+            vec![
+                json!(member.profile),
+                json!(member.role.to_string()),
+                json!(devices.join(" ")),
+                json!(if member.me { "you" } else { "" }),
+                json!(member.user.to_string()),
+            ]
+        })
+        .collect();
+    workspace.shutdown().await?;
+    output.table(&["name", "role", "devices", "", "user"], &rows);
+    Ok(Outcome::Done)
+}
+
+pub(crate) async fn sync(command: &args::Sync, source: &Source, output: &Output) -> Result {
+    let workspace = Workspace::open(&command.path, source.key()?).await?;
+    let urls = relays(&workspace, command.url.as_deref())?;
+    if command.live {
+        return live(&workspace, &urls, output).await;
+    }
+    let mut last = None;
+    for url in &urls {
+        match workspace.sync(url).await {
+            Ok(report) => {
+                let line = json!({
+                    "relay": url,
+                    "sent": report.sent,
+                    "received": report.received,
+                    "bytes_sent": report.bytes_sent,
+                    "bytes_received": report.bytes_received,
+                });
+                output.result(&line, || {
+                    let bytes = report.bytes_sent + report.bytes_received;
+                    format!("{url}: {} sent, {} received, {bytes} bytes", report.sent, report.received)
+                });
+            }
+            Err(error) => {
+                output.warning(&format!("{url}: {error}"));
+                last = Some(error);
+            }
+        }
+    }
+    workspace.shutdown().await?;
+    last.map_or(Ok(Outcome::Done), |error| Err(error.into()))
+}
+
+async fn live(workspace: &Workspace, urls: &[String], output: &Output) -> Result {
+    let links = urls.iter().map(|url| workspace.connect(url)).collect::<tidelog::Result<Vec<_>>>()?;
+    output.note("connected until Ctrl-C");
+    let mut states: Vec<Option<LinkState>> = vec![None; links.len()];
+    loop {
+        for ((link, url), last) in links.iter().zip(urls).zip(&mut states) {
+            let state = link.state();
+            if *last != Some(state) {
+                *last = Some(state);
+                let line = json!({ "relay": url, "state": state_name(state), "pending": link.pending() });
+                output.result(&line, || format!("{url}: {}", state_name(state)));
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(200)) => {}
+            _ = tokio::signal::ctrl_c() => break,
+        }
+    }
+    for link in &links {
+        link.stop().await;
+    }
+    workspace.shutdown().await?;
+    Ok(Outcome::Done)
+}
+
+fn state_name(state: LinkState) -> &'static str {
+    match state {
+        LinkState::Offline => "offline",
+        LinkState::Connecting => "connecting",
+        LinkState::CatchingUp => "catching up",
+        LinkState::Live => "live",
+    }
+}
+
+/// The relay given, or those of the workspace.
+pub(crate) fn relays(workspace: &Workspace, url: Option<&str>) -> Result<Vec<String>> {
+    if let Some(url) = url {
+        return Ok(vec![url.to_owned()]);
+    }
+    let known = workspace.relays();
+    if known.is_empty() {
+        return Err(Failure::usage(
+            "the workspace knows no relay yet: give its URL, like wss://relay.example.org",
+        ));
+    }
+    Ok(known)
+}
+
+pub(crate) async fn verify(path: &std::path::Path, source: &Source, output: &Output) -> Result {
+    let workspace = Workspace::open(path, source.key()?).await?;
+    let bar = output.progress(0, "verifying");
+    let shown = bar.clone();
+    let report = workspace
+        .verify(move |done, total| {
+            shown.set_length(total);
+            shown.set_position(done);
+        })
+        .await?;
+    bar.finish_and_clear();
+    workspace.shutdown().await?;
+    let line = json!({
+        "entries": report.entries,
+        "bytes": report.bytes,
+        "signatures": report.signatures,
+        "damaged": report.damaged,
+        "problems": report.problems,
+    });
+    output.result(&line, || {
+        let found =
+            if report.damaged == 0 { "all sound".into() } else { format!("{} damaged", report.damaged) };
+        format!(
+            "{} entries, {} bytes, {} signatures: {found}",
+            report.entries, report.bytes, report.signatures
+        )
+    });
+    if !output.is_json() {
+        report.problems.iter().for_each(|problem| output.warning(problem));
+    }
+    Ok(if report.damaged == 0 { Outcome::Done } else { Outcome::Damaged })
+}
+
+pub(crate) async fn stats(path: &std::path::Path, source: &Source, output: &Output) -> Result {
+    let workspace = Workspace::open(path, source.key()?).await?;
+    let stats = workspace.stats()?;
+    let databases = workspace.databases()?;
+    let name = workspace.name()?;
+    workspace.shutdown().await?;
+    let line = json!({
+        "name": name,
+        "entries": stats.entries,
+        "log_bytes": stats.log_bytes,
+        "databases": databases,
+        "users": stats.users,
+        "devices": stats.devices,
+        "root": stats.root.to_string(),
+    });
+    output.value(&line);
+    Ok(Outcome::Done)
+}
