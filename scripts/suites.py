@@ -58,6 +58,7 @@ def run(*command, cwd=ROOT, env=None) -> tuple[int, list[str]]:
     """Runs a command, printing what it prints; returns its exit code and its lines."""
     command = [str(part) for part in command]
     print("$ " + " ".join(command), flush=True)
+    command[0] = shutil.which(command[0]) or command[0]  # On Windows npm is npm.cmd.
     plain = {"CARGO_TERM_COLOR": "never", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(
         command,
