@@ -89,6 +89,7 @@ def run(*command, cwd=ROOT, env=None) -> tuple[int, list[str]]:
         return process.wait(), lines
     finally:
         timer.cancel()
+        process.stdout.close()
 
 
 def must(*command, **options) -> None:

@@ -17,19 +17,22 @@ def code(text: str) -> str:
 def sources(folder: str) -> dict[Path, str]:
     """The code of each file below the folder, tests left out; empty if there is no such folder."""
     base = ROOT / folder
-    root = base / "lib.rs"
-    only_tested = re.findall(r"#\[cfg\(test\)\]\s*mod (\w+);", root.read_text()) if root.exists() else []
-    tests = {"tests", *only_tested}
+    found, tests = {}, set()
+    for path in sorted(base.rglob("*.rs")):
+        text = path.read_text(encoding="utf-8")
+        below = path.parent if path.name in ("lib.rs", "main.rs") else path.with_suffix("")
+        tests |= {below / name for name in re.findall(r"#\[cfg\(test\)\]\s*mod (\w+);", text)}
+        found[path] = code(text)
     return {
-        path.relative_to(ROOT): code(path.read_text(encoding="utf-8"))
-        for path in sorted(base.rglob("*.rs"))
-        if tests.isdisjoint(path.relative_to(base).with_suffix("").parts)
+        path.relative_to(ROOT): text
+        for path, text in found.items()
+        if tests.isdisjoint({path.with_suffix(""), *path.parents}) and "tests" not in path.relative_to(base).parts
     }
 
 
 def module(path: Path, folder: str) -> str:
-    """The top module that a file below a `src` folder belongs to: `log` for `src/log/open.rs`."""
-    return path.relative_to(folder).with_suffix("").parts[0]
+    """The module that a file below a `src` folder holds: `log/open` for `src/log/open.rs`."""
+    return path.relative_to(folder).with_suffix("").as_posix()
 
 
 def modules_named(text: str, path: Path, folder: str) -> set[str]:
