@@ -76,6 +76,7 @@ pub struct Event {
 
 /// What comes out of a [`Watch`].
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "nearly every notice is an event: boxing would cost each one")]
 pub enum Notice {
     /// A change.
     Event(Event),

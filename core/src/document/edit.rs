@@ -195,10 +195,8 @@ impl<'d> Edit<'d> {
 
     fn assign(&mut self, object: &ObjId, prop: Prop, value: &Value) -> Result<()> {
         match self.doc.get(object, prop.clone())? {
-            Some((automerge::Value::Object(kind), id)) => {
-                if self.reconcile(&id, kind, value)? {
-                    return Ok(());
-                }
+            Some((automerge::Value::Object(kind), id)) if self.reconcile(&id, kind, value)? => {
+                return Ok(());
             }
             Some((automerge::Value::Scalar(scalar), _)) => {
                 if let (ScalarValue::Counter(counter), Value::Int(target)) = (scalar.as_ref(), value)
@@ -210,7 +208,7 @@ impl<'d> Edit<'d> {
                     return Ok(());
                 }
             }
-            None => {}
+            _ => {}
         }
         if get_prop(self.doc, object, prop.clone())?.as_ref() == Some(value) {
             return Ok(());
