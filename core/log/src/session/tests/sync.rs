@@ -195,3 +195,40 @@ fn equal_roots_of_a_puppet_are_believed_once_and_cost_one_answer() {
     puppet.send(&[root_of(&one, 0)]).expect("fine");
     assert_eq!(puppet.take(), []);
 }
+
+#[test]
+fn an_acknowledgement_of_a_part_proves_nothing_until_roots_are_equal() {
+    let [one, _] = replicas();
+    one.write(1, 1, 3, 10);
+    for (taken, held) in [(Taken::Partly, 0), (Taken::UpgradeNeeded, 0), (Taken::All, 3)] {
+        let mut puppet = Puppet::greeted(&one, 2);
+        puppet.send(&[Frame::Root(Root { root: [0; 32], arrivals: 0, seen: 0 })]).expect("fine");
+        puppet.take();
+        puppet.send(&[Frame::Ack(Ack { batches: 1, taken })]).expect("fine");
+        assert_eq!(puppet.session.peer_has(), held, "{taken:?}");
+        puppet.send(&[root_of(&one, 1)]).expect("fine");
+        assert_eq!(puppet.session.peer_has(), 3);
+    }
+}
+
+#[test]
+fn the_cursor_does_not_move_over_a_gap() {
+    let [one, _] = replicas();
+    let first = run(3, 1, None, 1, 10, 0);
+    let tip = Tip { seq: 1, id: first[0].id() };
+    let second = run(3, 1, Some(tip), 1, 10, 0);
+    let whole = run(4, 1, None, 1, 10, 0);
+    let streamed = |arrival, entries: &[Entry]| match entries_frame(entries) {
+        Frame::Entries { batch, .. } => Frame::Entries { arrival, batch },
+        other => other,
+    };
+    let device = signer(1).device();
+    let mut puppet = Puppet::greeted(&one, 1);
+    puppet.send(&[streamed(7, &second)]).expect("waits");
+    puppet.send(&[streamed(8, &whole)]).expect("stored");
+    puppet.session.close(None, 0);
+    assert_eq!(one.cursor(&device.0), None);
+    let mut puppet = Puppet::greeted(&one, 1);
+    puppet.send(&[streamed(8, &[first, second].concat())]).expect("stored");
+    assert_eq!(one.cursor(&device.0), Some(Cursor { epoch: [9; 16], arrival: 8 }));
+}
