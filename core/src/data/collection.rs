@@ -1,5 +1,7 @@
 //! A collection: items under keys, of one Rust type.
 
+mod replace;
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -219,6 +221,15 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
     ///
     /// As [`Collection::put`]; [`ErrorKind::AlreadyExists`] if there is an item with its key.
     pub async fn insert(&self, value: T) -> Result<T> {
+        Ok(self.insert_item(value).await?.value)
+    }
+
+    /// [`Collection::insert`], which gives the key beside the record: for records that do not hold it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Collection::insert`].
+    pub async fn insert_item(&self, value: T) -> Result<Item<T>> {
         let (key, value) = key::make(to_value(&value)?, self.key_field(), self.engine())?;
         let scope = self.writable()?;
         self.write(|writer| {
@@ -231,7 +242,7 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
             writer.put(&scope, &key, &value)
         })
         .await?;
-        from_value(value)
+        Ok(Item { key, value: from_value(value)? })
     }
 
     /// The value under a key; `None` if there is none.

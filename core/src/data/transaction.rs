@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use tidelog_log::ids::EntryId;
 
 use super::address::Scope;
-use super::collection::CollectionOptions;
+use super::collection::{CollectionOptions, Item};
 use super::database::Database;
 use super::{Collection, key};
 use crate::error::{Error, ErrorKind, Result};
@@ -153,19 +153,39 @@ impl<T: Serialize + DeserializeOwned> TransactionCollection<'_, T> {
         self.intend(key, Intent::Put(value))
     }
 
+    /// Puts a record under the key that its key field holds.
+    ///
+    /// # Errors
+    ///
+    /// As [`TransactionCollection::put`]; [`ErrorKind::InvalidArgument`] if it holds none.
+    pub fn put_value(&mut self, value: &T) -> Result<()> {
+        let value = to_value(value)?;
+        let key = key::of(&value, self.options.key_field.as_deref())?;
+        self.intend(&key, Intent::Put(value))
+    }
+
     /// Adds a record under the key in its key field, or a new one, and gives it with its key.
     ///
     /// # Errors
     ///
     /// As [`TransactionCollection::put`]; [`ErrorKind::AlreadyExists`] if its key is taken.
     pub fn insert(&mut self, value: T) -> Result<T> {
+        Ok(self.insert_item(value)?.value)
+    }
+
+    /// [`TransactionCollection::insert`], which gives the key beside the record.
+    ///
+    /// # Errors
+    ///
+    /// As [`TransactionCollection::insert`].
+    pub fn insert_item(&mut self, value: T) -> Result<Item<T>> {
         let engine = &self.transaction.database.engine;
         let (key, value) = key::make(to_value(&value)?, self.options.key_field.as_deref(), engine)?;
         if self.value(&key)?.is_some() {
             return Err(exists(&self.collection.scope()?));
         }
         self.intend(&key, Intent::Insert(value.clone()))?;
-        from_value(value)
+        Ok(Item { key, value: from_value(value)? })
     }
 
     /// Sets some fields of an item and leaves the others.

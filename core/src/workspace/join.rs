@@ -76,7 +76,13 @@ impl Workspace {
         };
         if !self.is_admitted(link) {
             let letter = self.letter(link, &options.profile)?;
-            net::put_letter(&dial, BoxId(link.mailbox()), link.token(), letter).await?;
+            let put = net::put_letter(&dial, BoxId(link.mailbox()), link.token(), letter).await;
+            // An approval closes the box: whoever stopped waiting before it is a member by now.
+            if let Err(refused) = put
+                && (net::sync_once(&dial, &self.party()).await.is_err() || !self.is_admitted(link))
+            {
+                return Err(refused);
+            }
         }
         let limit = Duration::from_millis(options.timeout_ms.unwrap_or(WAIT_MS));
         let admitted = async {
