@@ -1,1 +1,49 @@
-//! Placeholder.
+//! The native module of the Python package, `tidelog._tidelog`: conversions only.
+//!
+//! Private: `python/src/tidelog` wraps it, with `_tidelog.pyi` as the contract between the two.
+//!
+//! * A method that may block takes `on`, an event loop, last. Without it the method waits on the
+//!   calling thread, with the interpreter released; with it the method returns an
+//!   `asyncio.Future` of that loop.
+//! * Application data crosses as plain Python objects ([`value`]), records as dictionaries
+//!   ([`record`]), and errors as the classes of `tidelog` ([`error`]).
+//! * Nothing attaches to an interpreter that is about to end ([`exit`]).
+
+mod call;
+mod collection;
+mod database;
+mod document;
+mod error;
+mod event_loop;
+mod exit;
+mod link;
+mod log;
+mod record;
+mod stream;
+mod value;
+mod workspace;
+
+#[pyo3::pymodule(gil_used = false)]
+mod _tidelog {
+    #[pymodule_export]
+    use crate::collection::Collection;
+    #[pymodule_export]
+    use crate::database::{Database, Transaction, TransactionCollection};
+    #[pymodule_export]
+    use crate::document::Document;
+    #[pymodule_export]
+    use crate::event_loop::EventLoop;
+    #[pymodule_export]
+    use crate::exit::stop_engine;
+    #[pymodule_export]
+    use crate::link::Link;
+    #[pymodule_export]
+    use crate::log::Log;
+    #[pymodule_export]
+    use crate::stream::Stream;
+    #[cfg(feature = "test-util")]
+    #[pymodule_export]
+    use crate::workspace::advance;
+    #[pymodule_export]
+    use crate::workspace::{Workspace, create, error_codes, join, open};
+}

@@ -1,0 +1,133 @@
+//! The entries under a database: pull and offer, as between two stores.
+
+use std::sync::Arc;
+
+use tidelog::EntryId;
+
+use crate::call::Call;
+use crate::error::{Error, Result};
+use crate::runtime::{Handle, handle};
+use crate::types::{Changes, Entries, Transfer};
+
+/// The log of one database.
+#[derive(Debug, Clone)]
+pub struct Log {
+    core: Handle<tidelog::LogHandle>,
+}
+
+impl Log {
+    pub(crate) fn new(core: tidelog::LogHandle) -> Self {
+        Self { core: handle(core) }
+    }
+
+    /// The ids of all entries held.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the workspace.
+    pub fn entry_ids(&self) -> Call<Vec<String>> {
+        let core = Arc::clone(&self.core);
+        Call::blocking(move || Ok(texts(core.entry_ids()?)))
+    }
+
+    /// Which of these entries this log lacks.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for what is not an id.
+    pub fn missing(&self, ids: Vec<String>) -> Call<Vec<String>> {
+        let core = Arc::clone(&self.core);
+        Call::blocking(move || Ok(texts(core.missing(&parsed(&ids)?)?)))
+    }
+
+    /// These entries as bytes, as far as this log has them.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for what is not an id.
+    pub fn entries(&self, ids: Vec<String>) -> Call<Entries> {
+        let core = Arc::clone(&self.core);
+        Call::blocking(move || {
+            let held = core.entries(&parsed(&ids)?)?;
+            let mut found = Entries::default();
+            for (id, entry) in ids.into_iter().zip(held) {
+                match entry {
+                    Some(entry) => found.entries.push(entry),
+                    None => found.missing.push(id),
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    /// Verifies an entry and stores it. False if it was there already.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) if it is not a valid entry of this
+    /// workspace; [`NotFound`](crate::ErrorKind::NotFound) if this log lacks what it builds on:
+    /// append that first.
+    pub fn append(&self, entry: Vec<u8>) -> Call<bool> {
+        let core = Arc::clone(&self.core);
+        Call::blocking(move || Ok(core.append(&entry)?))
+    }
+
+    /// What changed strictly after a cursor, one item for each key at its latest change; from the
+    /// beginning without one. Go on with the cursor until nothing is left. A change is given at
+    /// least once.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for what is not a cursor of this log.
+    pub fn changes_since(&self, cursor: Option<String>, limit: Option<u32>) -> Call<Changes> {
+        let core = Arc::clone(&self.core);
+        Call::blocking(move || {
+            let limit = limit.map_or(usize::MAX, |limit| limit as usize);
+            Ok(core.changes_since(cursor.as_deref(), limit)?.into())
+        })
+    }
+
+    /// Takes over what another log has and this one lacks.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append).
+    pub fn pull_from(&self, other: &Self) -> Call<Transfer> {
+        let (core, other) = (Arc::clone(&self.core), Arc::clone(&other.core));
+        Call::blocking(move || Ok(Transfer { received: core.pull_from(&other)? as u64, sent: 0 }))
+    }
+
+    /// Gives another log what this one has and it lacks.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append).
+    pub fn push_to(&self, other: &Self) -> Call<Transfer> {
+        let (core, other) = (Arc::clone(&self.core), Arc::clone(&other.core));
+        Call::blocking(move || Ok(Transfer { received: 0, sent: core.push_to(&other)? as u64 }))
+    }
+
+    /// Both.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append).
+    pub fn sync_with(&self, other: &Self) -> Call<Transfer> {
+        let (core, other) = (Arc::clone(&self.core), Arc::clone(&other.core));
+        Call::blocking(move || {
+            let (received, sent) = core.sync_with(&other)?;
+            Ok(Transfer { received: received as u64, sent: sent as u64 })
+        })
+    }
+}
+
+fn parsed(ids: &[String]) -> Result<Vec<EntryId>> {
+    let parse = |id: &String| {
+        id.parse().map_err(|_| Error::invalid_argument(format!("`{id}` is not the id of an entry")))
+    };
+    ids.iter().map(parse).collect()
+}
+
+fn texts(ids: Vec<EntryId>) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
+}

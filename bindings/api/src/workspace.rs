@@ -1,0 +1,335 @@
+//! Workspaces: what a host opens, shares and closes.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::call::Call;
+use crate::database::Database;
+use crate::error::{Error, ErrorKind, Result};
+use crate::link::Link;
+use crate::runtime::{Handle, guard, guard_in_runtime, handle};
+use crate::stream::{Deferred, Stream};
+use crate::types::{
+    Device, Invite, InviteOptions, JoinOptions, JoinRequest, Me, Member, Stats, SyncReport, VerifyReport,
+    Watch, WatchOptions,
+};
+
+#[cfg(feature = "test-util")]
+use crate::clock::environment;
+
+#[cfg(not(feature = "test-util"))]
+fn environment(path: &str) -> tidelog::Environment {
+    tidelog::Environment::folder(path)
+}
+
+/// What opens a workspace.
+#[derive(Clone)]
+pub struct Key(tidelog::Key);
+
+impl Key {
+    /// A passphrase, stretched before it is used.
+    #[must_use]
+    pub fn passphrase(passphrase: String) -> Self {
+        Self(tidelog::Key::passphrase(passphrase))
+    }
+
+    /// 32 random bytes that the host keeps safe.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) unless they are 32.
+    pub fn raw(bytes: &[u8]) -> Result<Self> {
+        let bytes = bytes.try_into().map_err(|_| Error::invalid_argument("a raw key has 32 bytes"))?;
+        Ok(Self(tidelog::Key::raw(bytes)))
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Key(..)")
+    }
+}
+
+/// An open workspace.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    core: Handle<tidelog::Workspace>,
+    closed: Arc<AtomicBool>,
+}
+
+impl Workspace {
+    fn new(core: tidelog::Workspace) -> Self {
+        Self { core: handle(core), closed: Arc::default() }
+    }
+
+    /// The engine's workspace, unless this one was shut down.
+    fn open_core(&self) -> Result<&Handle<tidelog::Workspace>> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Closed, "the workspace is closed"));
+        }
+        Ok(&self.core)
+    }
+
+    fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&tidelog::Workspace) -> Result<T> + Send + 'static,
+    ) -> Call<T> {
+        let this = self.clone();
+        Call::blocking(move || work(this.open_core()?))
+    }
+
+    fn task<T, F>(&self, work: impl FnOnce(Handle<tidelog::Workspace>) -> F + Send + 'static) -> Call<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let this = self.clone();
+        Call::task(async move { work(Arc::clone(this.open_core()?)).await })
+    }
+
+    /// Opens a workspace; with `create`, makes it under this name if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAWorkspace`](crate::ErrorKind::NotAWorkspace), [`WrongKey`](crate::ErrorKind::WrongKey),
+    /// [`AlreadyOpen`](crate::ErrorKind::AlreadyOpen),
+    /// [`NewerFormat`](crate::ErrorKind::NewerFormat), [`Io`](crate::ErrorKind::Io).
+    pub fn open(path: String, key: Key, create: Option<String>) -> Call<Self> {
+        Call::task(async move {
+            let environment = environment(&path);
+            let core = match create {
+                Some(name) => tidelog::Workspace::open_or_create_in(environment, key.0, &name).await?,
+                None => tidelog::Workspace::open_in(environment, key.0).await?,
+            };
+            Ok(Self::new(core))
+        })
+    }
+
+    /// Makes a workspace.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if there is one.
+    pub fn create(path: String, key: Key, name: String) -> Call<Self> {
+        Call::task(async move {
+            Ok(Self::new(tidelog::Workspace::create_in(environment(&path), key.0, &name).await?))
+        })
+    }
+
+    /// Joins the workspace of an invite. After an interruption it may be called again.
+    ///
+    /// # Errors
+    ///
+    /// [`InviteInvalid`](crate::ErrorKind::InviteInvalid),
+    /// [`InviteExpired`](crate::ErrorKind::InviteExpired),
+    /// [`Timeout`](crate::ErrorKind::Timeout) if nobody approved in time,
+    /// [`Network`](crate::ErrorKind::Network).
+    pub fn join(path: String, key: Key, invite: String, options: JoinOptions) -> Call<Self> {
+        Call::task(async move {
+            let environment = environment(&path);
+            Ok(Self::new(tidelog::Workspace::join_in(environment, key.0, &invite, options.into()).await?))
+        })
+    }
+
+    /// Its id.
+    ///
+    /// # Errors
+    ///
+    /// Only [`Forked`](crate::ErrorKind::Forked).
+    pub fn id(&self) -> Result<String> {
+        guard(|| Ok(self.open_core()?.id().to_string()))
+    }
+
+    /// Its name.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the workspace.
+    pub fn name(&self) -> Result<String> {
+        guard(|| Ok(self.open_core()?.name()?))
+    }
+
+    /// This device in it.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAdmitted`](crate::ErrorKind::NotAdmitted) before this device has a user.
+    pub fn me(&self) -> Result<Me> {
+        guard(|| Ok(self.open_core()?.me()?.into()))
+    }
+
+    /// A database; it comes into being with the first write.
+    ///
+    /// # Errors
+    ///
+    /// Only [`Forked`](crate::ErrorKind::Forked).
+    pub fn database(&self, name: &str) -> Result<Database> {
+        guard(|| Ok(Database::new(self.open_core()?.database(name))))
+    }
+
+    /// The names of its databases.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the workspace.
+    pub fn databases(&self) -> Call<Vec<String>> {
+        self.blocking(|core| Ok(core.databases()?))
+    }
+
+    /// Makes an invite.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAuthorized`](crate::ErrorKind::NotAuthorized) unless this user may admit the role,
+    /// [`Network`](crate::ErrorKind::Network) if the relay cannot be reached.
+    pub fn invite(&self, options: InviteOptions) -> Call<Invite> {
+        self.task(move |core| async move { Ok(core.invite(options.try_into()?).await?.into()) })
+    }
+
+    /// The invites that hold.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the workspace.
+    pub fn invites(&self) -> Call<Vec<Invite>> {
+        self.blocking(|core| Ok(core.invites().into_iter().map(Invite::from).collect()))
+    }
+
+    /// Takes an invite back.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) if this device has no such invite.
+    pub fn withdraw(&self, invite: String) -> Call<()> {
+        self.blocking(move |core| Ok(core.withdraw(&invite)?))
+    }
+
+    /// The devices that ask to join with an invite of this device.
+    ///
+    /// # Errors
+    ///
+    /// [`Network`](crate::ErrorKind::Network) if the relay cannot be reached.
+    pub fn requests(&self) -> Call<Vec<JoinRequest>> {
+        self.task(
+            |core| async move { Ok(core.requests().await?.into_iter().map(JoinRequest::from).collect()) },
+        )
+    }
+
+    /// Admits a device that asks.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such request.
+    pub fn approve(&self, request: String) -> Call<()> {
+        self.task(move |core| async move { Ok(core.approve(&request).await?) })
+    }
+
+    /// Gives this device's user a name that other members see.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for an impossible name, and those of
+    /// writing.
+    pub fn set_profile(&self, name: String) -> Call<()> {
+        self.task(move |core| async move { Ok(core.set_profile(&name).await?) })
+    }
+
+    /// Its users.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the workspace.
+    pub fn members(&self) -> Call<Vec<Member>> {
+        self.blocking(|core| Ok(core.members()?.into_iter().map(Member::from).collect()))
+    }
+
+    /// Its devices.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the workspace.
+    pub fn devices(&self) -> Call<Vec<Device>> {
+        self.blocking(|core| Ok(core.devices().into_iter().map(Device::from).collect()))
+    }
+
+    /// Makes this replica and a relay equal, once.
+    ///
+    /// # Errors
+    ///
+    /// [`Network`](crate::ErrorKind::Network), [`RelayRefused`](crate::ErrorKind::RelayRefused),
+    /// [`Protocol`](crate::ErrorKind::Protocol).
+    pub fn sync(&self, url: String) -> Call<SyncReport> {
+        self.task(move |core| async move { Ok(core.sync(&url).await?.into()) })
+    }
+
+    /// Makes this replica and another one in this process equal, once.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) unless it is the same workspace.
+    pub fn sync_with(&self, other: &Self) -> Call<SyncReport> {
+        let other = other.clone();
+        self.task(move |core| async move { Ok(core.sync_with(other.open_core()?).await?.into()) })
+    }
+
+    /// Keeps this replica and a relay equal from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for what is not an address. Whether
+    /// the relay answers is told by the link.
+    pub fn connect(&self, url: &str) -> Result<Link> {
+        guard_in_runtime(|| Ok(Link::new(self.open_core()?.connect(url)?)))
+    }
+
+    /// Changes of items from now on; with `initial`, first what is there when the stream is first
+    /// asked.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) after shutdown.
+    pub fn watch(&self, options: WatchOptions) -> Result<Watch> {
+        guard(|| {
+            let core = Arc::clone(self.open_core()?);
+            let options = tidelog::WatchOptions::from(options);
+            if !options.initial {
+                return Ok(Stream::new(core.watch(&options)?));
+            }
+            Ok(Stream::new(Deferred::new(move || Ok(core.watch(&options)?))))
+        })
+    }
+
+    /// Its figures.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the workspace.
+    pub fn stats(&self) -> Call<Stats> {
+        self.blocking(|core| Ok(core.stats()?.into()))
+    }
+
+    /// Reads everything on disk and checks it.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if it cannot be read; what is read and wrong is in the report.
+    pub fn verify(&self) -> Call<VerifyReport> {
+        self.task(|core| async move { Ok(core.verify(|_, _| ()).await?.into()) })
+    }
+
+    /// Ends links and streams, finishes what was begun and releases the folder. Afterwards every
+    /// call fails with [`Closed`](crate::ErrorKind::Closed); a second shutdown does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the last bytes cannot be made durable.
+    pub fn shutdown(&self) -> Call<()> {
+        let this = self.clone();
+        Call::task(async move {
+            this.closed.store(true, Ordering::SeqCst);
+            Ok(this.core.shutdown().await?)
+        })
+    }
+}

@@ -1,0 +1,206 @@
+//! Workspaces.
+
+use pyo3::prelude::*;
+use tidelog_api::{ErrorKind, InviteOptions, JoinOptions, Key, WatchOptions};
+
+use crate::call::{On, make};
+use crate::database::Database;
+use crate::error::OrRaise as _;
+use crate::link::Link;
+use crate::record::Record;
+use crate::stream::Stream;
+
+/// An open workspace.
+#[pyclass(frozen, module = "tidelog._tidelog")]
+pub(crate) struct Workspace(tidelog_api::Workspace);
+
+impl Record for tidelog_api::Workspace {
+    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        Ok(Bound::new(py, Workspace(self))?.into_any())
+    }
+}
+
+/// Text is a passphrase, bytes are a raw key.
+#[derive(FromPyObject)]
+pub(crate) enum Secret {
+    Passphrase(String),
+    Raw(Vec<u8>),
+}
+
+impl Secret {
+    fn into_key(self, py: Python<'_>) -> PyResult<Key> {
+        match self {
+            Self::Passphrase(passphrase) => Ok(Key::passphrase(passphrase)),
+            Self::Raw(bytes) => Key::raw(&bytes).or_raise(py),
+        }
+    }
+}
+
+/// Opens a workspace, or makes it once.
+#[pyfunction]
+#[pyo3(signature = (path, key, create, on=None))]
+pub(crate) fn open<'py>(
+    py: Python<'py>,
+    path: String,
+    key: Secret,
+    create: Option<String>,
+    on: On<'_, 'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    make(py, tidelog_api::Workspace::open(path, key.into_key(py)?, create), on)
+}
+
+/// Makes a workspace.
+#[pyfunction]
+#[pyo3(signature = (path, key, name, on=None))]
+pub(crate) fn create<'py>(
+    py: Python<'py>,
+    path: String,
+    key: Secret,
+    name: String,
+    on: On<'_, 'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    make(py, tidelog_api::Workspace::create(path, key.into_key(py)?, name), on)
+}
+
+/// Joins the workspace of an invite.
+#[pyfunction]
+#[pyo3(signature = (path, key, invite, profile, timeout_ms, on=None))]
+pub(crate) fn join<'py>(
+    py: Python<'py>,
+    path: String,
+    key: Secret,
+    invite: String,
+    profile: String,
+    timeout_ms: Option<u64>,
+    on: On<'_, 'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let options = JoinOptions { profile, timeout_ms };
+    make(py, tidelog_api::Workspace::join(path, key.into_key(py)?, invite, options), on)
+}
+
+/// Moves the clock of tests forward.
+#[cfg(feature = "test-util")]
+#[pyfunction]
+pub(crate) fn advance(py: Python<'_>, ms: u64) -> PyResult<()> {
+    tidelog_api::advance(ms).or_raise(py)
+}
+
+/// The codes of all errors.
+#[pyfunction]
+pub(crate) fn error_codes() -> Vec<&'static str> {
+    ErrorKind::ALL.iter().map(|kind| kind.code()).collect()
+}
+
+#[pymethods]
+impl Workspace {
+    fn id(&self, py: Python<'_>) -> PyResult<String> {
+        self.0.id().or_raise(py)
+    }
+
+    fn name(&self, py: Python<'_>) -> PyResult<String> {
+        self.0.name().or_raise(py)
+    }
+
+    fn me<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.me().or_raise(py)?.into_python(py)
+    }
+
+    fn database(&self, py: Python<'_>, name: &str) -> PyResult<Database> {
+        Ok(Database(self.0.database(name).or_raise(py)?))
+    }
+
+    #[pyo3(signature = (on=None))]
+    fn databases<'py>(&self, py: Python<'py>, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.databases(), on)
+    }
+
+    #[pyo3(signature = (relay, role, expires_in_ms, auto_approve, uses, same_user, on=None))]
+    #[expect(clippy::too_many_arguments, reason = "one for each field of the options")]
+    fn invite<'py>(
+        &self,
+        py: Python<'py>,
+        relay: String,
+        role: Option<String>,
+        expires_in_ms: Option<u64>,
+        auto_approve: bool,
+        uses: Option<u32>,
+        same_user: bool,
+        on: On<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let options = InviteOptions { relay, role, expires_in_ms, auto_approve, uses, same_user };
+        make(py, self.0.invite(options), on)
+    }
+
+    #[pyo3(signature = (invite, on=None))]
+    fn withdraw<'py>(&self, py: Python<'py>, invite: String, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.withdraw(invite), on)
+    }
+
+    #[pyo3(signature = (name, on=None))]
+    fn set_profile<'py>(
+        &self,
+        py: Python<'py>,
+        name: String,
+        on: On<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.set_profile(name), on)
+    }
+
+    #[pyo3(signature = (on=None))]
+    fn invites<'py>(&self, py: Python<'py>, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.invites(), on)
+    }
+
+    #[pyo3(signature = (on=None))]
+    fn requests<'py>(&self, py: Python<'py>, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.requests(), on)
+    }
+
+    #[pyo3(signature = (request, on=None))]
+    fn approve<'py>(&self, py: Python<'py>, request: String, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.approve(request), on)
+    }
+
+    #[pyo3(signature = (on=None))]
+    fn members<'py>(&self, py: Python<'py>, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.members(), on)
+    }
+
+    #[pyo3(signature = (on=None))]
+    fn devices<'py>(&self, py: Python<'py>, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.devices(), on)
+    }
+
+    #[pyo3(signature = (url, on=None))]
+    fn sync<'py>(&self, py: Python<'py>, url: String, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.sync(url), on)
+    }
+
+    #[pyo3(signature = (other, on=None))]
+    fn sync_with<'py>(&self, py: Python<'py>, other: &Self, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.sync_with(&other.0), on)
+    }
+
+    fn connect(&self, py: Python<'_>, url: &str) -> PyResult<Link> {
+        Ok(Link(self.0.connect(url).or_raise(py)?))
+    }
+
+    fn watch(&self, py: Python<'_>, pattern: Option<String>, initial: bool) -> PyResult<Stream> {
+        Ok(self.0.watch(WatchOptions { pattern, initial }).or_raise(py)?.into())
+    }
+
+    #[pyo3(signature = (on=None))]
+    fn stats<'py>(&self, py: Python<'py>, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.stats(), on)
+    }
+
+    #[pyo3(signature = (on=None))]
+    fn verify<'py>(&self, py: Python<'py>, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.verify(), on)
+    }
+
+    #[pyo3(signature = (on=None))]
+    fn shutdown<'py>(&self, py: Python<'py>, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.shutdown(), on)
+    }
+}
