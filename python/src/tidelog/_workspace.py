@@ -1,0 +1,230 @@
+"""Workspaces and links, synchronous."""
+
+from __future__ import annotations
+
+from os import PathLike
+from types import TracebackType
+from typing import Any
+
+from . import _shape, _tidelog
+from ._data import Database
+from ._lifecycle import Handle
+from ._shape import Key
+from ._stream import Stream
+from ._types import (
+    Device,
+    Event,
+    Invite,
+    JoinRequest,
+    Lagged,
+    LinkEvent,
+    LinkFailure,
+    LinkState,
+    Me,
+    Member,
+    Progress,
+    Role,
+    Stats,
+    SyncReport,
+    VerifyReport,
+)
+
+
+def open(
+    path: str | PathLike[str],
+    *,
+    passphrase: str | None = None,
+    key: Key | None = None,
+    create: str | None = None,
+) -> Workspace:
+    """Opens a workspace; with `create`, makes it under this name if there is none.
+
+    The key is a passphrase, or 32 random bytes, or a function that fetches them.
+    """
+    return Workspace(_tidelog.open(_shape.text_path(path), _shape.secret(passphrase, key), create))
+
+
+def create(path: str | PathLike[str], name: str, *, passphrase: str | None = None, key: Key | None = None) -> Workspace:
+    """Makes a workspace; there must be none."""
+    return Workspace(_tidelog.create(_shape.text_path(path), _shape.secret(passphrase, key), name))
+
+
+def join(
+    path: str | PathLike[str],
+    invite: str,
+    *,
+    passphrase: str | None = None,
+    key: Key | None = None,
+    profile: str = "",
+    timeout: float | None = None,
+) -> Workspace:
+    """Joins the workspace of an invite, under the name `profile`. After an interruption it may be called again.
+
+    Without a timeout, in seconds, it waits until somebody approves.
+    """
+    secret = _shape.secret(passphrase, key)
+    native = _tidelog.join(_shape.text_path(path), secret, invite, profile, _shape.timeout_ms(timeout))
+    return Workspace(native)
+
+
+class Workspace:
+    """An open workspace. Leaving its `with` block shuts it down."""
+
+    def __init__(self, native: _tidelog.Workspace) -> None:
+        self._native = native
+        self._handle = Handle(native)
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self._native.id()
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._native.name()
+
+    @property
+    def me(self) -> Me:
+        """This device in it."""
+        return Me(**self._native.me())
+
+    def database(self, name: str) -> Database:
+        """A database; it need not exist yet."""
+        return Database(self._native.database(name), self._handle)
+
+    def databases(self) -> list[str]:
+        """The names of its databases."""
+        return self._native.databases()
+
+    def invite(
+        self,
+        relay: str,
+        *,
+        role: Role | None = None,
+        expires: float | None = None,
+        auto_approve: bool = False,
+        uses: int | None = None,
+        same_user: bool = False,
+    ) -> Invite:
+        """Makes an invite to meet at a relay: for one new writer, open for a day, if nothing else is said.
+
+        It expires after so many seconds. With `auto_approve` whoever asks is admitted at once, while this device is
+        connected. With `same_user` it is for another device of this user, instead of for another user.
+        """
+        expires_in_ms = _shape.timeout_ms(expires)
+        invite = self._native.invite(relay, role, expires_in_ms, auto_approve, uses, same_user)
+        return _shape.invite(invite)
+
+    def invites(self) -> list[Invite]:
+        """The invites that hold."""
+        return [_shape.invite(invite) for invite in self._native.invites()]
+
+    def withdraw(self, invite: Invite | str) -> None:
+        """Takes an invite back."""
+        self._native.withdraw(invite if isinstance(invite, str) else invite.id)
+
+    def requests(self) -> list[JoinRequest]:
+        """The devices that ask to join with an invite of this device."""
+        return [_shape.join_request(request) for request in self._native.requests()]
+
+    def approve(self, request: JoinRequest | str) -> None:
+        """Admits a device that asks."""
+        self._native.approve(request if isinstance(request, str) else request.id)
+
+    def set_profile(self, name: str) -> None:
+        """Gives this user a name that other members see."""
+        self._native.set_profile(name)
+
+    def members(self) -> list[Member]:
+        """Its users."""
+        return [Member(**member) for member in self._native.members()]
+
+    def devices(self) -> list[Device]:
+        """Its devices."""
+        return [Device(**device) for device in self._native.devices()]
+
+    def sync(self, url: str) -> SyncReport:
+        """Makes this replica and a relay equal, once."""
+        return SyncReport(**self._native.sync(url))
+
+    def sync_with(self, other: Workspace) -> SyncReport:
+        """Makes this replica and another one in this process equal, once."""
+        return SyncReport(**self._native.sync_with(other._native))
+
+    def connect(self, url: str) -> Link:
+        """Keeps this replica and a relay equal from now on."""
+        return Link(self._native.connect(url), self._handle)
+
+    def watch(self, pattern: str | None = None, *, initial: bool = False) -> Stream[Event[Any] | Lagged]:
+        """Changes of items in databases whose names match, such as `chat/**`. Values are plain."""
+        return Stream(self._native.watch(pattern, initial), _shape.plain_event, self._handle)
+
+    def stats(self) -> Stats:
+        """Its figures."""
+        return Stats(**self._native.stats())
+
+    def verify(self) -> VerifyReport:
+        """Reads everything on disk and checks it."""
+        return VerifyReport(**self._native.verify())
+
+    def shutdown(self) -> None:
+        """Ends links and streams and releases the folder. A second shutdown does nothing."""
+        self._native.shutdown()
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.shutdown()
+
+
+class Link:
+    """A link that keeps this replica and a peer equal, and comes back by itself when it breaks."""
+
+    def __init__(self, native: _tidelog.Link, handle: Handle) -> None:
+        self._native = native
+        self._handle = handle
+
+    @property
+    def state(self) -> LinkState:
+        """How it stands."""
+        return self._native.state()
+
+    @property
+    def progress(self) -> Progress:
+        """How far it has got."""
+        return Progress(**self._native.progress())
+
+    @property
+    def pending(self) -> int:
+        """How many entries of this replica the peer is not yet known to hold."""
+        return self._native.pending()
+
+    @property
+    def last_error(self) -> LinkFailure | None:
+        """Why it was last interrupted, if it was."""
+        error = self._native.last_error()
+        return None if error is None else LinkFailure(*error)
+
+    def wait_live(self, timeout: float | None = None) -> None:
+        """Waits until everything that either side had is on both; for so many seconds, or for ever."""
+        self._native.wait_live(_shape.timeout_ms(timeout))
+
+    def events(self) -> Stream[LinkEvent]:
+        """Its events from now on."""
+        return Stream(self._native.events(), _shape.link_event, self._handle)
+
+    def stop(self) -> None:
+        """Ends the link. Stopping again does nothing."""
+        self._native.stop()
+
+    def __enter__(self) -> Link:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,259 @@
+"""Workspaces and links, for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+from os import PathLike
+from types import TracebackType
+from typing import Any
+
+from .. import _shape, _tidelog
+from .._lifecycle import Handle
+from .._shape import Key
+from .._types import (
+    Device,
+    Event,
+    Invite,
+    JoinRequest,
+    Lagged,
+    LinkEvent,
+    LinkFailure,
+    LinkState,
+    Me,
+    Member,
+    Progress,
+    Role,
+    Stats,
+    SyncReport,
+    VerifyReport,
+)
+from ._data import Database
+from ._loop import here
+from ._stream import Stream
+
+
+def open(
+    path: str | PathLike[str],
+    *,
+    passphrase: str | None = None,
+    key: Key | None = None,
+    create: str | None = None,
+) -> Opening:
+    """Opens a workspace; with `create`, makes it under this name if there is none.
+
+    The key is a passphrase, or 32 random bytes, or a function that fetches them.
+    """
+    secret = _shape.secret(passphrase, key)
+    return Opening(lambda: _tidelog.open(_shape.text_path(path), secret, create, here()))
+
+
+def create(path: str | PathLike[str], name: str, *, passphrase: str | None = None, key: Key | None = None) -> Opening:
+    """Makes a workspace; there must be none."""
+    secret = _shape.secret(passphrase, key)
+    return Opening(lambda: _tidelog.create(_shape.text_path(path), secret, name, here()))
+
+
+def join(
+    path: str | PathLike[str],
+    invite: str,
+    *,
+    passphrase: str | None = None,
+    key: Key | None = None,
+    profile: str = "",
+    timeout: float | None = None,
+) -> Opening:
+    """Joins the workspace of an invite, under the name `profile`. After an interruption it may be called again.
+
+    Without a timeout, in seconds, it waits until somebody approves.
+    """
+    secret = _shape.secret(passphrase, key)
+    timeout_ms = _shape.timeout_ms(timeout)
+    return Opening(lambda: _tidelog.join(_shape.text_path(path), secret, invite, profile, timeout_ms, here()))
+
+
+class Opening:
+    """A workspace about to be opened: `async with open(..) as workspace` or `workspace = await open(..)`."""
+
+    def __init__(self, start: Callable[[], asyncio.Future[_tidelog.Workspace]]) -> None:
+        self._start = start
+        self._workspace: Workspace | None = None
+
+    async def _open(self) -> Workspace:
+        return Workspace(await self._start())
+
+    def __await__(self) -> Generator[Any, None, Workspace]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> Workspace:
+        self._workspace = await self._open()
+        return self._workspace
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._workspace is not None:
+            await self._workspace.shutdown()
+
+
+class Workspace:
+    """An open workspace. Leaving its `async with` block shuts it down."""
+
+    def __init__(self, native: _tidelog.Workspace) -> None:
+        self._native = native
+        self._handle = Handle(native)
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self._native.id()
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._native.name()
+
+    @property
+    def me(self) -> Me:
+        """This device in it."""
+        return Me(**self._native.me())
+
+    def database(self, name: str) -> Database:
+        """A database; it need not exist yet."""
+        return Database(self._native.database(name), self._handle)
+
+    async def databases(self) -> list[str]:
+        """The names of its databases."""
+        return await self._native.databases(here())
+
+    async def invite(
+        self,
+        relay: str,
+        *,
+        role: Role | None = None,
+        expires: float | None = None,
+        auto_approve: bool = False,
+        uses: int | None = None,
+        same_user: bool = False,
+    ) -> Invite:
+        """Makes an invite to meet at a relay: for one new writer, open for a day, if nothing else is said.
+
+        It expires after so many seconds. With `auto_approve` whoever asks is admitted at once, while this device is
+        connected. With `same_user` it is for another device of this user, instead of for another user.
+        """
+        expires_in_ms = _shape.timeout_ms(expires)
+        invite = await self._native.invite(relay, role, expires_in_ms, auto_approve, uses, same_user, here())
+        return _shape.invite(invite)
+
+    async def invites(self) -> list[Invite]:
+        """The invites that hold."""
+        return [_shape.invite(invite) for invite in await self._native.invites(here())]
+
+    async def withdraw(self, invite: Invite | str) -> None:
+        """Takes an invite back."""
+        await self._native.withdraw(invite if isinstance(invite, str) else invite.id, here())
+
+    async def requests(self) -> list[JoinRequest]:
+        """The devices that ask to join with an invite of this device."""
+        return [_shape.join_request(request) for request in await self._native.requests(here())]
+
+    async def approve(self, request: JoinRequest | str) -> None:
+        """Admits a device that asks."""
+        await self._native.approve(request if isinstance(request, str) else request.id, here())
+
+    async def set_profile(self, name: str) -> None:
+        """Gives this user a name that other members see."""
+        await self._native.set_profile(name, here())
+
+    async def members(self) -> list[Member]:
+        """Its users."""
+        return [Member(**member) for member in await self._native.members(here())]
+
+    async def devices(self) -> list[Device]:
+        """Its devices."""
+        return [Device(**device) for device in await self._native.devices(here())]
+
+    async def sync(self, url: str) -> SyncReport:
+        """Makes this replica and a relay equal, once."""
+        return SyncReport(**(await self._native.sync(url, here())))
+
+    async def sync_with(self, other: Workspace) -> SyncReport:
+        """Makes this replica and another one in this process equal, once."""
+        return SyncReport(**(await self._native.sync_with(other._native, here())))
+
+    def connect(self, url: str) -> Link:
+        """Keeps this replica and a relay equal from now on."""
+        return Link(self._native.connect(url), self._handle)
+
+    def watch(self, pattern: str | None = None, *, initial: bool = False) -> Stream[Event[Any] | Lagged]:
+        """Changes of items in databases whose names match, such as `chat/**`. Values are plain."""
+        return Stream(self._native.watch(pattern, initial), _shape.plain_event, self._handle)
+
+    async def stats(self) -> Stats:
+        """Its figures."""
+        return Stats(**(await self._native.stats(here())))
+
+    async def verify(self) -> VerifyReport:
+        """Reads everything on disk and checks it."""
+        return VerifyReport(**(await self._native.verify(here())))
+
+    async def shutdown(self) -> None:
+        """Ends links and streams and releases the folder. A second shutdown does nothing."""
+        await self._native.shutdown(here())
+
+    async def __aenter__(self) -> Workspace:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.shutdown()
+
+
+class Link:
+    """A link that keeps this replica and a peer equal, and comes back by itself when it breaks."""
+
+    def __init__(self, native: _tidelog.Link, handle: Handle) -> None:
+        self._native = native
+        self._handle = handle
+
+    @property
+    def state(self) -> LinkState:
+        """How it stands."""
+        return self._native.state()
+
+    @property
+    def progress(self) -> Progress:
+        """How far it has got."""
+        return Progress(**self._native.progress())
+
+    @property
+    def pending(self) -> int:
+        """How many entries of this replica the peer is not yet known to hold."""
+        return self._native.pending()
+
+    @property
+    def last_error(self) -> LinkFailure | None:
+        """Why it was last interrupted, if it was."""
+        error = self._native.last_error()
+        return None if error is None else LinkFailure(*error)
+
+    async def wait_live(self, timeout: float | None = None) -> None:
+        """Waits until everything that either side had is on both; for so many seconds, or for ever."""
+        await self._native.wait_live(_shape.timeout_ms(timeout), here())
+
+    def events(self) -> Stream[LinkEvent]:
+        """Its events from now on."""
+        return Stream(self._native.events(), _shape.link_event, self._handle)
+
+    async def stop(self) -> None:
+        """Ends the link. Stopping again does nothing."""
+        await self._native.stop(here())
+
+    async def __aenter__(self) -> Link:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
