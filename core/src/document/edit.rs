@@ -194,7 +194,8 @@ impl<'d> Edit<'d> {
     }
 
     fn assign(&mut self, object: &ObjId, prop: Prop, value: &Value) -> Result<()> {
-        match self.doc.get(object, prop.clone())? {
+        let found = self.doc.get(object, prop.clone())?.map(|(value, id)| (value.into_owned(), id));
+        match found {
             Some((automerge::Value::Object(kind), id)) if self.reconcile(&id, kind, value)? => {
                 return Ok(());
             }
