@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use tidelog::{
-    Collection, CollectionOptions, Document, InviteOptions, JoinOptions, Key, Link, Policy, Query, Result, Role,
-    Value, Workspace,
+    Collection, CollectionOptions, Document, InviteOptions, JoinOptions, Key, Link, Policy, Query, Result,
+    Role, Value, Workspace,
 };
 
 const KEY: [u8; 32] = [7; 32];
@@ -78,7 +78,8 @@ impl Driver {
                 Json::Null
             }
             "join" => {
-                let options = JoinOptions { profile: text(command, "profile").into(), timeout_ms: Some(60_000) };
+                let options =
+                    JoinOptions { profile: text(command, "profile").into(), timeout_ms: Some(60_000) };
                 self.workspace =
                     Some(Workspace::join(path, Key::raw(KEY), text(command, "invite"), options).await?);
                 Json::Null
@@ -140,7 +141,12 @@ impl Driver {
             "splice" => {
                 let document = self.document(command)?;
                 document
-                    .splice_text(text(command, "at"), number("position"), number("delete"), text(command, "text"))
+                    .splice_text(
+                        text(command, "at"),
+                        number("position"),
+                        number("delete"),
+                        text(command, "text"),
+                    )
                     .await?;
                 Json::Null
             }
@@ -150,7 +156,7 @@ impl Driver {
                 Json::Null
             }
             "increment" => {
-                let by = command["by"].as_i64().unwrap_or(1);
+                let by = command["amount"].as_i64().unwrap_or(1);
                 self.document(command)?.increment(text(command, "at"), by).await?;
                 Json::Null
             }

@@ -57,7 +57,7 @@ const operations = {
   },
   async text(c) { return (await document(c).text(c.at)) ?? null },
   async set(c) { await document(c).set(c.at, c.value) },
-  async increment(c) { await document(c).increment(c.at, c.by ?? 1) },
+  async increment(c) { await document(c).increment(c.at, c.amount ?? 1) },
   async look(c) { return (await document(c).get(c.at)) ?? null },
   async history(c) { return (await collection(c).history(c.key)).map((version) => version.kind) },
   async changes({ cursor }) {

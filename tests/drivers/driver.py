@@ -85,7 +85,7 @@ class Driver:
         self.document(c).set(c["at"], c["value"])
 
     def increment(self, c: dict[str, Any]) -> None:
-        self.document(c).increment(c["at"], c.get("by", 1))
+        self.document(c).increment(c["at"], c.get("amount", 1))
 
     def look(self, c: dict[str, Any]) -> Any:
         return self.document(c).get(c["at"])

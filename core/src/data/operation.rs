@@ -19,8 +19,10 @@
 use tidelog_log::ids::{StreamId, UserId};
 
 use super::address::{Policy, Scope, is_key, is_name};
+use crate::value::ValueError;
 use crate::value::cbor::{Decoder, Encoder};
-use crate::value::{Value, ValueError, cbor};
+#[cfg(test)]
+use crate::value::{Value, cbor};
 
 /// Most bytes that the operations of one entry may take. With the length, codec and time in front
 /// of them they fill 1 MiB, the largest plaintext of an entry.
@@ -57,6 +59,7 @@ pub(crate) enum Action {
 
 impl Action {
     /// The action that puts a value.
+    #[cfg(test)]
     pub(crate) fn put(value: &Value) -> Result<Self, ValueError> {
         cbor::encode(value).map(Self::Put)
     }
@@ -132,6 +135,7 @@ pub(crate) struct Operations(Vec<Group>);
 
 impl Operations {
     /// One operation alone.
+    #[cfg(test)]
     pub(crate) fn one(scope: &Scope, key: &str, action: Action) -> Self {
         let mut operations = Self::default();
         operations.push(scope, key, action);
