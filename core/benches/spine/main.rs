@@ -155,7 +155,7 @@ async fn local() {
     let entries = usize::try_from(verified.entries).expect("small");
     report("verify", format!("{:.0} entries/s", per_second(entries, time)), "-");
 
-    let disk = workspace.stats().expect("stats").log_bytes as usize;
+    let disk = usize::try_from(workspace.stats().expect("stats").log_bytes).expect("fits");
     report(
         "log on disk, one entry a document",
         format!("{} B/doc for {} B of plaintext", disk / RECORDS, bytes / RECORDS),
