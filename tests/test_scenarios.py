@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
 SCENARIOS = sorted((ROOT / "tests" / "scenarios").glob("*.json"))
 PATIENCE_S = 60.0
+CONTROL = ("by", "is", "error", "save", "eventually")
 
 DRIVERS = {
     "rust": [str(TARGET / "examples" / "scenario_driver")],
@@ -103,7 +104,9 @@ def filled(value: Any, known: dict[str, Any]) -> Any:
 
 
 def play_step(step: dict[str, Any], role: Role, known: dict[str, Any]) -> None:
-    command = filled({key: value for key, value in step.items() if key not in ("by", "is", "error", "save", "eventually")}, known)
+    command = filled(
+        {key: value for key, value in step.items() if key not in ("by", "is", "error", "save", "eventually")}, known
+    )
     deadline = time.monotonic() + PATIENCE_S
     while True:
         answer = role.ask(command)

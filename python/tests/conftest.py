@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
 import tidelog
 
 ROOT = Path(__file__).parents[2]

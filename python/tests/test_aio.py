@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from conftest import KEY
-
 import tidelog
+from conftest import KEY
 from tidelog import aio
 
 

@@ -1,7 +1,6 @@
 """Documents: edits by path, text counted as Python counts."""
 
 import pytest
-
 import tidelog
 
 

@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import KEY, ROOT
-
 import tidelog
+from conftest import KEY, ROOT
 from tidelog import _errors, _tidelog
 
 ERRORS = json.loads((ROOT / "tests" / "vectors" / "errors.json").read_text(encoding="utf-8"))["errors"]

@@ -8,9 +8,8 @@ from typing import Any, Literal, Optional, TypedDict, cast
 from uuid import UUID, uuid4
 
 import pytest
-from pydantic import BaseModel, Field
-
 import tidelog
+from pydantic import BaseModel, Field
 
 
 class Colour(Enum):

@@ -10,9 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import KEY
-
 import tidelog
+from conftest import KEY
 
 Python = Callable[[str], "subprocess.CompletedProcess[str]"]
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 import tidelog
 from tidelog import aio
 

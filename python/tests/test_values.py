@@ -9,9 +9,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from conftest import ROOT
-
 import tidelog
+from conftest import ROOT
 
 TYPES = json.loads((ROOT / "tests" / "vectors" / "types.json").read_text(encoding="utf-8"))
 
