@@ -1,5 +1,6 @@
 """Processes: forks, threads, signals, and the end of the interpreter."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -11,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import tidelog
-from conftest import KEY
+from conftest import KEY, ROOT
 
 Python = Callable[[str], "subprocess.CompletedProcess[str]"]
 
@@ -88,6 +89,7 @@ def test_a_spawned_process_opens_what_this_one_has_closed(tmp_path: os.PathLike[
         "threading.Thread(target=lambda: [notes.put('a', n) for n in range(10**9)], daemon=True).start()",
         "notes.watch(); notes.live(); workspace.database('x').transaction()",
         "sys.exit(0)",
+        "threading.Thread(target=lambda: link.wait_live(), daemon=True).start()",
     ],
 )
 def test_the_interpreter_exits_cleanly_with_a_workspace_open(python: Python, end: str) -> None:
@@ -97,6 +99,7 @@ threading.excepthook = lambda _: None
 workspace = tidelog.open(folder, key=key, create="A")
 notes = workspace.database("main").collection("notes")
 notes.put("a", 1)
+link = workspace.connect("ws://127.0.0.1:9#" + "00" * 32)
 print(notes.get("a"), flush=True)
 {end}
 """)
@@ -135,6 +138,40 @@ with tidelog.open(folder, key=key, create="A") as workspace:
 """),
         "interrupted",
     )
+
+
+def test_a_workspace_that_nobody_holds_any_more_lets_go_of_its_folder(tmp_path: os.PathLike[str]) -> None:
+    folder = os.path.join(tmp_path, "a.tide")
+    workspace = tidelog.create(folder, "A", key=KEY)
+    notes = workspace.database("main").collection("notes")
+    del workspace
+    notes.put("a", 1)
+    del notes
+    gc.collect()
+    with tidelog.open(folder, key=KEY) as again:
+        assert again.database("main").collection("notes").get("a") == 1
+
+
+def test_the_clock_of_tests_moves_stamps(python: Python) -> None:
+    check(
+        python("""
+from datetime import datetime, timedelta, timezone
+from tidelog import _tidelog
+with tidelog.open(folder, key=key, create="A") as workspace:
+    notes = workspace.database("main").collection("notes")
+    _tidelog.advance(86_400_000)
+    notes.put("a", 1)
+    print(notes.history("a")[0].time - datetime.now(timezone.utc) > timedelta(hours=23))
+"""),
+        "True",
+    )
+
+
+def test_released_packages_have_no_clock_of_tests() -> None:
+    manifest = (ROOT / "bindings" / "pyo3" / "Cargo.toml").read_text(encoding="utf-8")
+    package = (ROOT / "python" / "pyproject.toml").read_text(encoding="utf-8")
+    assert "\ndefault =" not in manifest
+    assert "test-util" not in package
 
 
 def test_many_threads_share_a_workspace(database: tidelog.Database) -> None:

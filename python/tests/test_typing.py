@@ -1,5 +1,8 @@
 """The types that a type checker sees: right programs pass `mypy --strict`, wrong ones do not."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,6 +63,18 @@ def check(folder: Path, sync: list[str], later: list[str]) -> tuple[str, int]:
     arguments = ["--strict", "--config-file", str(source / "pyproject.toml"), "--cache-dir", str(folder / "cache")]
     output, _, status = mypy.run([*arguments, str(program)])
     return output, status
+
+
+def test_the_stub_says_what_the_native_module_has() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy.stubtest", "tidelog._tidelog", "--ignore-missing-stub", "--concise"],
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "MYPYPATH": "src"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def awaited(line: str) -> str:

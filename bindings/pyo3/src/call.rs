@@ -1,11 +1,11 @@
 //! One way to make every call that may block.
 
 use pyo3::prelude::*;
-use tidelog_api::Call;
+use tidelog_api::{Call, Error};
 
-use crate::error::OrRaise as _;
+use crate::error::{OrRaise as _, exception};
 use crate::event_loop::{self, EventLoop};
-use crate::exit::Inside;
+use crate::exit::{self, Inside};
 use crate::record::Record;
 
 /// An event loop, or none to wait on the calling thread.
@@ -23,8 +23,23 @@ pub(crate) fn make<'py, T: Record + Send + 'static>(
     }
 }
 
-/// Waits for a call with the interpreter released. Ctrl-C ends the wait.
+/// Waits for a call with the interpreter released. Ctrl-C ends the wait, and so does the exit of the
+/// interpreter.
 fn wait<T: Send + 'static>(py: Python<'_>, call: Call<T>) -> PyResult<T> {
     let _inside = Inside::enter().or_raise(py)?;
-    py.detach(|| call.wait_while(|| Python::attach(|py| py.check_signals())))?.or_raise(py)
+    let check = || {
+        exit::check().map_err(Interrupt::Exit)?;
+        Python::attach(|py| py.check_signals()).map_err(Interrupt::Signal)
+    };
+    match py.detach(|| call.wait_while(check)) {
+        Ok(result) => result.or_raise(py),
+        Err(Interrupt::Exit(error)) => Err(exception(py, &error)),
+        Err(Interrupt::Signal(error)) => Err(error),
+    }
+}
+
+/// Why a wait ends before its call does.
+enum Interrupt {
+    Exit(Error),
+    Signal(PyErr),
 }

@@ -28,11 +28,17 @@ impl Inside {
         // Counted first: whoever sees the flag unset afterwards is waited for.
         INSIDE.fetch_add(1, Ordering::SeqCst);
         let inside = Self(());
-        if EXITING.load(Ordering::SeqCst) {
-            return Err(Error::new(ErrorKind::Closed, "the interpreter is about to exit"));
-        }
+        check()?;
         Ok(inside)
     }
+}
+
+/// Refuses to go on when the interpreter is about to exit.
+pub(crate) fn check() -> Result<()> {
+    if EXITING.load(Ordering::SeqCst) {
+        return Err(Error::new(ErrorKind::Closed, "the interpreter is about to exit"));
+    }
+    Ok(())
 }
 
 impl Drop for Inside {
