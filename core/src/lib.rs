@@ -22,7 +22,7 @@
 //! let workspace = Workspace::open_or_create(folder.join("notes.tide"), key, "Field notes").await?;
 //! let todos = workspace.database("main").collection::<Todo>("todos");
 //! let todo = todos
-//!     .insert(&Todo { id: String::new(), title: "Calibrate sensor".into(), done: false })
+//!     .insert(Todo { id: String::new(), title: "Calibrate sensor".into(), done: false })
 //!     .await?;
 //! assert_eq!(todos.get(&todo.id)?.map(|todo| todo.title), Some("Calibrate sensor".to_owned()));
 //! workspace.shutdown().await?;
