@@ -63,6 +63,23 @@ impl Document {
         })
     }
 
+    /// Makes several edits as one change, with positions in text in UTF-16 code units, as hosts count whose strings
+    /// are UTF-16. A position within a surrogate pair is the one before it.
+    ///
+    /// # Errors
+    ///
+    /// As [`change`](Self::change).
+    pub fn change_utf16(&self, edits: Vec<Edit>) -> Call<()> {
+        let core = Arc::clone(&self.core);
+        Call::task(async move {
+            Ok(core
+                .change(|document| {
+                    edits.into_iter().try_for_each(|edit| apply(document, &in_scalars(document, edit)?))
+                })
+                .await?)
+        })
+    }
+
     /// The latest changes, which name the whole content.
     ///
     /// # Errors
@@ -105,7 +122,44 @@ fn apply(document: &mut tidelog::Edit<'_>, edit: &Edit) -> tidelog::Result<()> {
     }
 }
 
+/// The same edit with positions in Unicode scalar values, in the text as the edits before it left it.
+fn in_scalars(document: &tidelog::Edit<'_>, edit: Edit) -> tidelog::Result<Edit> {
+    let Edit::SpliceText { path, position, delete, text } = edit else { return Ok(edit) };
+    let Some(Value::Text(before)) = document.get(&path)? else {
+        return Ok(Edit::SpliceText { path, position, delete, text });
+    };
+    let start = scalars(&before, position);
+    let end = scalars(&before, position.saturating_add(delete));
+    Ok(Edit::SpliceText { path, position: start, delete: end - start, text })
+}
+
+/// How many whole characters of a text are in its first UTF-16 code units; those beyond its end count as one each.
+fn scalars(text: &str, units: u64) -> u64 {
+    let (mut count, mut left) = (0, units);
+    for character in text.chars() {
+        let length = character.len_utf16() as u64;
+        if length > left {
+            return count;
+        }
+        left -= length;
+        count += 1;
+    }
+    count + left
+}
+
 /// A position; what this machine cannot count to is beyond the end of any document.
 fn index(position: u64) -> usize {
     usize::try_from(position).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::scalars;
+
+    #[test]
+    fn utf16_units_are_counted_as_characters() {
+        let text = "a\u{1f40e}\u{e9}b";
+        let counted: Vec<u64> = (0..=7).map(|units| scalars(text, units)).collect();
+        assert_eq!(counted, [0, 1, 1, 2, 3, 4, 5, 6]);
+    }
 }
