@@ -1,0 +1,377 @@
+//! The plain objects that cross the boundary.
+//!
+//! Counts and times are `number`: what this library counts stays far below 2^53.
+
+use napi::Result;
+use napi::bindgen_prelude::Uint8Array;
+use napi_derive::napi;
+use tidelog_api as api;
+
+use crate::error::invalid_value;
+use crate::value::{Data, Maybe};
+
+/// A count as a number.
+#[expect(clippy::cast_precision_loss, reason = "beyond 2^53 nobody counts")]
+pub(crate) fn number(count: u64) -> f64 {
+    count as f64
+}
+
+/// A duration, which the package has checked to be a whole number that is not negative.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the conversion saturates")]
+pub(crate) fn ms(duration: f64) -> u64 {
+    duration as u64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no clock counts beyond 2^53 ms")]
+fn time(ms: i64) -> f64 {
+    ms as f64
+}
+
+/// Converts a list.
+pub(crate) fn all<T, U: From<T>>(items: Vec<T>) -> Vec<U> {
+    items.into_iter().map(U::from).collect()
+}
+
+/// Declares objects that JavaScript gets, field by field as in `tidelog-api`.
+macro_rules! given {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$attribute:meta])* $field:ident: $type:ty = $convert:expr,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[napi(object, object_from_js = false)]
+            pub struct $name {
+                $($(#[$attribute])* pub $field: $type,)*
+            }
+
+            impl From<api::$name> for $name {
+                fn from(given: api::$name) -> Self {
+                    Self { $($field: ($convert)(given.$field),)* }
+                }
+            }
+        )*
+    };
+}
+
+/// As it is.
+fn same<T>(value: T) -> T {
+    value
+}
+
+given! {
+    /// An item with its key.
+    Item {
+        key: String = same,
+        #[napi(ts_type = "unknown")]
+        value: Data = Data,
+    }
+    /// What a query gave.
+    Page {
+        items: Vec<Item> = all,
+        cursor: Option<String> = same,
+    }
+    /// What writing many items did.
+    Summary {
+        items: f64 = number,
+        entries: f64 = number,
+    }
+    /// One entry in the history of an item.
+    Version {
+        entry: String = same,
+        author: String = same,
+        user: Option<String> = same,
+        hlc_ms: f64 = time,
+        kind: String = same,
+        #[napi(ts_type = "unknown")]
+        value: Maybe = Maybe,
+        local: bool = same,
+    }
+    /// A change of one item.
+    Change {
+        kind: String = same,
+        database: Option<String> = same,
+        collection: String = same,
+        owner: Option<String> = same,
+        key: String = same,
+        #[napi(ts_type = "unknown")]
+        old: Maybe = Maybe,
+        #[napi(ts_type = "unknown")]
+        new: Maybe = Maybe,
+        author: String = same,
+        hlc_ms: f64 = time,
+        local: bool = same,
+        entry: String = same,
+    }
+    /// This device.
+    Me {
+        user: String = same,
+        device: String = same,
+        role: String = same,
+        profile: Option<String> = same,
+    }
+    /// An invite.
+    Invite {
+        id: String = same,
+        uri: String = same,
+        expires_ms: f64 = time,
+    }
+    /// A device that asks to join.
+    JoinRequest {
+        id: String = same,
+        profile: String = same,
+        device: String = same,
+        role: String = same,
+        requested_ms: f64 = time,
+    }
+    /// A user.
+    Member {
+        user: String = same,
+        role: String = same,
+        profile: Option<String> = same,
+        devices: Vec<String> = same,
+        me: bool = same,
+    }
+    /// A device.
+    Device {
+        device: String = same,
+        user: String = same,
+        added_by: String = same,
+        me: bool = same,
+    }
+    /// What a sync did.
+    SyncReport {
+        sent: f64 = number,
+        received: f64 = number,
+        bytes_sent: f64 = number,
+        bytes_received: f64 = number,
+        round_trips: f64 = number,
+    }
+    /// How far a link has come.
+    Progress {
+        received: f64 = number,
+        received_total: f64 = number,
+        sent: f64 = number,
+        sent_total: f64 = number,
+        bytes_received: f64 = number,
+        bytes_sent: f64 = number,
+    }
+    /// Figures of a workspace.
+    Stats {
+        entries: f64 = number,
+        log_bytes: f64 = number,
+        streams: f64 = number,
+        chains: f64 = number,
+        users: f64 = number,
+        devices: f64 = number,
+        root: String = same,
+    }
+    /// What a verification found.
+    VerifyReport {
+        entries: f64 = number,
+        bytes: f64 = number,
+        signatures: f64 = number,
+        damaged: f64 = number,
+        problems: Vec<String> = same,
+    }
+    /// Entries asked of a log.
+    Entries {
+        entries: Vec<Uint8Array> = all,
+        missing: Vec<String> = same,
+    }
+    /// One item at its latest change.
+    LogChange {
+        kind: String = same,
+        collection: String = same,
+        owner: Option<String> = same,
+        key: String = same,
+        entry: String = same,
+        author: String = same,
+        arrival: f64 = number,
+    }
+    /// Changes after a cursor.
+    Changes {
+        items: Vec<LogChange> = all,
+        cursor: String = same,
+    }
+    /// What moving entries between two logs did.
+    Transfer {
+        received: f64 = number,
+        sent: f64 = number,
+    }
+}
+
+/// An event of a watch: one of the fields is there.
+#[napi(object, object_from_js = false)]
+pub struct Notice {
+    pub change: Option<Change>,
+    pub lagged: Option<f64>,
+}
+
+impl From<api::Event> for Notice {
+    fn from(event: api::Event) -> Self {
+        match event {
+            api::Event::Change(change) => Self { change: Some(change.into()), lagged: None },
+            api::Event::Lagged(lost) => Self { change: None, lagged: Some(number(lost)) },
+        }
+    }
+}
+
+/// What interrupted a link.
+#[napi(object, object_from_js = false)]
+pub struct Failure {
+    pub code: String,
+    pub reason: String,
+}
+
+/// An event of a link: one of the fields is there.
+#[napi(object, object_from_js = false)]
+#[derive(Default)]
+pub struct LinkEvent {
+    pub state: Option<String>,
+    pub progress: Option<Progress>,
+    pub failed: Option<Failure>,
+    pub lagged: Option<f64>,
+}
+
+impl From<api::LinkEvent> for LinkEvent {
+    fn from(event: api::LinkEvent) -> Self {
+        match event {
+            api::LinkEvent::State(state) => Self { state: Some(state.name().to_owned()), ..Self::default() },
+            api::LinkEvent::Progress(progress) => Self { progress: Some(progress.into()), ..Self::default() },
+            api::LinkEvent::Failed { code, reason } => {
+                Self { failed: Some(Failure { code, reason }), ..Self::default() }
+            }
+            api::LinkEvent::Lagged(lost) => Self { lagged: Some(number(lost)), ..Self::default() },
+        }
+    }
+}
+
+/// How a collection is opened.
+#[napi(object, object_to_js = false)]
+pub struct CollectionOptions {
+    /// Whether it holds documents instead of plain values.
+    pub documents: bool,
+    pub key_field: Option<String>,
+}
+
+impl From<CollectionOptions> for api::CollectionOptions {
+    fn from(options: CollectionOptions) -> Self {
+        let policy = if options.documents { api::Policy::Document } else { api::Policy::Lww };
+        Self { policy, key_field: options.key_field }
+    }
+}
+
+/// An item to write.
+#[napi(object, object_to_js = false)]
+pub struct NewItem {
+    pub key: Option<String>,
+    #[napi(ts_type = "unknown")]
+    pub value: Data,
+}
+
+impl From<NewItem> for api::NewItem {
+    fn from(item: NewItem) -> Self {
+        Self { key: item.key, value: item.value.0 }
+    }
+}
+
+/// A query.
+#[napi(object, object_to_js = false)]
+pub struct Query {
+    #[napi(ts_type = "unknown")]
+    pub filter: Data,
+    pub sort: Vec<String>,
+    pub limit: Option<u32>,
+    pub offset: u32,
+    pub cursor: Option<String>,
+    pub ids: Option<Vec<String>>,
+}
+
+impl From<Query> for api::Query {
+    fn from(query: Query) -> Self {
+        let Query { filter, sort, limit, offset, cursor, ids } = query;
+        Self { filter: filter.0, sort, limit, offset, cursor, ids }
+    }
+}
+
+/// What a watch of a workspace observes.
+#[napi(object, object_to_js = false)]
+pub struct WatchOptions {
+    pub pattern: Option<String>,
+    pub initial: bool,
+}
+
+impl From<WatchOptions> for api::WatchOptions {
+    fn from(options: WatchOptions) -> Self {
+        Self { pattern: options.pattern, initial: options.initial }
+    }
+}
+
+/// How a device joins.
+#[napi(object, object_to_js = false)]
+pub struct JoinOptions {
+    pub profile: String,
+    pub timeout_ms: Option<f64>,
+}
+
+impl From<JoinOptions> for api::JoinOptions {
+    fn from(options: JoinOptions) -> Self {
+        Self { profile: options.profile, timeout_ms: options.timeout_ms.map(ms) }
+    }
+}
+
+/// What an invite allows.
+#[napi(object, object_to_js = false)]
+pub struct InviteOptions {
+    pub relay: String,
+    pub role: Option<String>,
+    pub expires_in_ms: Option<f64>,
+    pub auto_approve: bool,
+    pub uses: Option<u32>,
+    pub same_user: bool,
+}
+
+impl From<InviteOptions> for api::InviteOptions {
+    fn from(options: InviteOptions) -> Self {
+        let InviteOptions { relay, role, expires_in_ms, auto_approve, uses, same_user } = options;
+        Self { relay, role, expires_in_ms: expires_in_ms.map(ms), auto_approve, uses, same_user }
+    }
+}
+
+/// An edit of a document. Which fields it has follows from its kind.
+#[napi(object, object_to_js = false)]
+pub struct Edit {
+    #[napi(ts_type = "'set' | 'delete' | 'insert' | 'splice' | 'increment'")]
+    pub kind: String,
+    pub path: String,
+    #[napi(ts_type = "unknown")]
+    pub value: Option<Data>,
+    pub position: Option<u32>,
+    pub delete: Option<u32>,
+    pub text: Option<String>,
+    #[napi(ts_type = "unknown")]
+    pub by: Option<Data>,
+}
+
+/// The edits of the engine.
+pub(crate) fn edits(given: Vec<Edit>) -> Result<Vec<api::Edit>> {
+    given.into_iter().map(edit).collect()
+}
+
+fn edit(given: Edit) -> Result<api::Edit> {
+    let Edit { kind, path, value, position, delete, text, by } = given;
+    let value = || value.map_or(api::Value::Null, |data| data.0);
+    let position = position.unwrap_or_default().into();
+    match kind.as_str() {
+        "set" => Ok(api::Edit::Set { path, value: value() }),
+        "delete" => Ok(api::Edit::Delete { path }),
+        "insert" => Ok(api::Edit::Insert { path, position, value: value() }),
+        "splice" => {
+            let (delete, text) = (delete.unwrap_or_default().into(), text.unwrap_or_default());
+            Ok(api::Edit::SpliceText { path, position, delete, text })
+        }
+        "increment" => match by {
+            Some(Data(api::Value::Int(by))) => Ok(api::Edit::Increment { path, by }),
+            _ => Err(invalid_value("a counter grows by an integer of 64 bits with sign")),
+        },
+        _ => Err(invalid_value("there is no such edit")),
+    }
+}

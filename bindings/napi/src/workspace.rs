@@ -1,0 +1,199 @@
+//! Workspaces.
+
+use napi::Result;
+use napi::bindgen_prelude::{Either, Env, PromiseRaw, Uint8Array};
+use napi_derive::napi;
+use tidelog_api as api;
+use tidelog_api::Key;
+
+use crate::call::promise;
+use crate::database::Database;
+use crate::error::OrThrow as _;
+use crate::link::Link;
+use crate::record::{
+    Device, Invite, InviteOptions, JoinOptions, JoinRequest, Me, Member, Stats, SyncReport, VerifyReport,
+    WatchOptions, all,
+};
+use crate::stream::Watch;
+
+/// The key that a secret is: text is a passphrase, bytes are a raw key.
+fn key(secret: Either<String, Uint8Array>) -> Result<Key> {
+    match secret {
+        Either::A(passphrase) => Ok(Key::passphrase(passphrase)),
+        Either::B(bytes) => Key::raw(&bytes).or_throw(),
+    }
+}
+
+/// Opens a workspace, or makes it once.
+#[napi(catch_unwind)]
+pub(crate) fn open<'env>(
+    env: &'env Env,
+    path: String,
+    secret: Either<String, Uint8Array>,
+    create: Option<String>,
+) -> Result<PromiseRaw<'env, Workspace>> {
+    promise(env, api::Workspace::open(path, key(secret)?, create), Workspace)
+}
+
+/// Makes a workspace.
+#[napi(catch_unwind)]
+pub(crate) fn create<'env>(
+    env: &'env Env,
+    path: String,
+    secret: Either<String, Uint8Array>,
+    name: String,
+) -> Result<PromiseRaw<'env, Workspace>> {
+    promise(env, api::Workspace::create(path, key(secret)?, name), Workspace)
+}
+
+/// Joins the workspace of an invite.
+#[napi(catch_unwind)]
+pub(crate) fn join<'env>(
+    env: &'env Env,
+    path: String,
+    secret: Either<String, Uint8Array>,
+    invite: String,
+    options: JoinOptions,
+) -> Result<PromiseRaw<'env, Workspace>> {
+    promise(env, api::Workspace::join(path, key(secret)?, invite, options.into()), Workspace)
+}
+
+/// Moves the clock of tests forward; not in released packages, nor in the declarations.
+#[cfg(feature = "test-util")]
+#[napi(catch_unwind, skip_typescript)]
+pub(crate) fn advance(ms: f64) -> Result<()> {
+    api::advance(crate::record::ms(ms)).or_throw()
+}
+
+/// The codes of all errors.
+#[napi(catch_unwind)]
+pub(crate) fn error_codes() -> Result<Vec<&'static str>> {
+    Ok(api::ErrorKind::ALL.iter().map(|kind| kind.code()).collect())
+}
+
+/// An open workspace.
+#[napi]
+pub struct Workspace(api::Workspace);
+
+#[napi]
+impl Workspace {
+    /// Its id.
+    #[napi(catch_unwind)]
+    pub fn id(&self) -> Result<String> {
+        self.0.id().or_throw()
+    }
+
+    /// Its name.
+    #[napi(catch_unwind)]
+    pub fn name(&self) -> Result<String> {
+        self.0.name().or_throw()
+    }
+
+    /// This device in it.
+    #[napi(catch_unwind)]
+    pub fn me(&self) -> Result<Me> {
+        Ok(self.0.me().or_throw()?.into())
+    }
+
+    /// A database.
+    #[napi(catch_unwind)]
+    pub fn database(&self, name: String) -> Result<Database> {
+        Ok(Database(self.0.database(&name).or_throw()?))
+    }
+
+    /// The names of its databases.
+    #[napi(catch_unwind)]
+    pub fn databases<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Vec<String>>> {
+        promise(env, self.0.databases(), |names| names)
+    }
+
+    /// Makes an invite.
+    #[napi(catch_unwind)]
+    pub fn invite<'env>(&self, env: &'env Env, options: InviteOptions) -> Result<PromiseRaw<'env, Invite>> {
+        promise(env, self.0.invite(options.into()), Invite::from)
+    }
+
+    /// The invites that hold.
+    #[napi(catch_unwind)]
+    pub fn invites<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Vec<Invite>>> {
+        promise(env, self.0.invites(), all)
+    }
+
+    /// Takes an invite back.
+    #[napi(catch_unwind)]
+    pub fn withdraw<'env>(&self, env: &'env Env, invite: String) -> Result<PromiseRaw<'env, ()>> {
+        promise(env, self.0.withdraw(invite), |()| ())
+    }
+
+    /// The devices that ask to join.
+    #[napi(catch_unwind)]
+    pub fn requests<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Vec<JoinRequest>>> {
+        promise(env, self.0.requests(), all)
+    }
+
+    /// Admits a device that asks.
+    #[napi(catch_unwind)]
+    pub fn approve<'env>(&self, env: &'env Env, request: String) -> Result<PromiseRaw<'env, ()>> {
+        promise(env, self.0.approve(request), |()| ())
+    }
+
+    /// Gives this user a name.
+    #[napi(catch_unwind)]
+    pub fn set_profile<'env>(&self, env: &'env Env, name: String) -> Result<PromiseRaw<'env, ()>> {
+        promise(env, self.0.set_profile(name), |()| ())
+    }
+
+    /// Its users.
+    #[napi(catch_unwind)]
+    pub fn members<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Vec<Member>>> {
+        promise(env, self.0.members(), all)
+    }
+
+    /// Its devices.
+    #[napi(catch_unwind)]
+    pub fn devices<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Vec<Device>>> {
+        promise(env, self.0.devices(), all)
+    }
+
+    /// Makes this replica and a relay equal, once.
+    #[napi(catch_unwind)]
+    pub fn sync<'env>(&self, env: &'env Env, url: String) -> Result<PromiseRaw<'env, SyncReport>> {
+        promise(env, self.0.sync(url), SyncReport::from)
+    }
+
+    /// Makes this replica and another one in this process equal, once.
+    #[napi(catch_unwind)]
+    pub fn sync_with<'env>(&self, env: &'env Env, other: &Workspace) -> Result<PromiseRaw<'env, SyncReport>> {
+        promise(env, self.0.sync_with(&other.0), SyncReport::from)
+    }
+
+    /// Keeps this replica and a relay equal from now on.
+    #[napi(catch_unwind)]
+    pub fn connect(&self, url: String) -> Result<Link> {
+        Ok(Link(self.0.connect(&url).or_throw()?))
+    }
+
+    /// Changes of items.
+    #[napi(catch_unwind)]
+    pub fn watch(&self, options: WatchOptions) -> Result<Watch> {
+        Ok(self.0.watch(options.into()).or_throw()?.into())
+    }
+
+    /// Its figures.
+    #[napi(catch_unwind)]
+    pub fn stats<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Stats>> {
+        promise(env, self.0.stats(), Stats::from)
+    }
+
+    /// Reads everything on disk and checks it.
+    #[napi(catch_unwind)]
+    pub fn verify<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, VerifyReport>> {
+        promise(env, self.0.verify(), VerifyReport::from)
+    }
+
+    /// Closes it.
+    #[napi(catch_unwind)]
+    pub fn shutdown<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, ()>> {
+        promise(env, self.0.shutdown(), |()| ())
+    }
+}

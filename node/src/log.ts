@@ -1,0 +1,63 @@
+/**
+ * Logs: the entries under a database. Pull and offer, as between two stores.
+ */
+import type * as native from '../native.js'
+import { count, later } from './errors.js'
+import type { Changes, Entries, LogChange, Transfer } from './types.js'
+
+/** The entries under one database. */
+export class Log {
+  readonly #native: native.Log
+
+  /** @internal */
+  constructor(log: native.Log) {
+    this.#native = log
+  }
+
+  /** The ids of all entries held. */
+  entryIds(): Promise<string[]> {
+    return later(() => this.#native.entryIds())
+  }
+
+  /** Which of these entries this log lacks. */
+  missing(ids: Iterable<string>): Promise<string[]> {
+    return later(() => this.#native.missing([...ids]))
+  }
+
+  /** These entries as bytes, as far as this log has them. */
+  entries(ids: Iterable<string>): Promise<Entries> {
+    return later(() => this.#native.entries([...ids]))
+  }
+
+  /** Verifies an entry and stores it; false if it was there already. */
+  append(entry: Uint8Array): Promise<boolean> {
+    return later(() => this.#native.append(entry))
+  }
+
+  /**
+   * What changed strictly after a cursor, one item for each key at its latest change; from the beginning without one.
+   * Go on with the cursor until nothing is left.
+   */
+  changesSince(cursor?: string | null, options: { limit?: number | undefined } = {}): Promise<Changes> {
+    return later(async () => {
+      const changes = await this.#native.changesSince(cursor ?? null, count('limit', options.limit) ?? null)
+      const items = changes.items.map(({ owner, ...same }): LogChange => ({ ...same, owner: owner ?? null }))
+      return { items, cursor: changes.cursor }
+    })
+  }
+
+  /** Takes over what another log has and this one lacks. */
+  pullFrom(other: Log): Promise<Transfer> {
+    return later(() => this.#native.pullFrom(other.#native))
+  }
+
+  /** Gives another log what this one has and it lacks. */
+  pushTo(other: Log): Promise<Transfer> {
+    return later(() => this.#native.pushTo(other.#native))
+  }
+
+  /** Both. */
+  syncWith(other: Log): Promise<Transfer> {
+    return later(() => this.#native.syncWith(other.#native))
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * The plain objects that calls give and take.
+ */
+import type { ErrorCode } from './errors.js'
+
+/** An item with its key. */
+export interface Item<T> {
+  readonly key: string
+  readonly value: T
+}
+
+/** Results of a query; `cursor` is where the next query goes on, or null. */
+export type Page<R> = R[] & { readonly cursor: string | null }
+
+/** What writing many items did. */
+export interface Summary {
+  readonly items: number
+  readonly entries: number
+}
+
+/** One entry in the history of an item. */
+export interface Version {
+  readonly entry: string
+  readonly author: string
+  readonly user: string | null
+  /** When, by the author's clock. */
+  readonly time: Date
+  /** `put`, `delete`, or `change` of a document. */
+  readonly kind: string
+  readonly value: unknown
+  /** Whether this device wrote it. */
+  readonly local: boolean
+}
+
+/** A change of one item. Events of documents carry no values: read what is needed. */
+export interface Change<T> {
+  readonly kind: 'current' | 'put' | 'delete' | 'merge' | 'unreadable'
+  /** The database, if this device knows its name. */
+  readonly database: string | null
+  readonly collection: string
+  /** The user whose own item it is. */
+  readonly owner: string | null
+  readonly key: string
+  readonly old: T | undefined
+  readonly new: T | undefined
+  /** Why `new` is missing, if the schema refuses it. */
+  readonly problem?: string
+  readonly author: string
+  readonly time: Date
+  readonly local: boolean
+  readonly entry: string
+}
+
+/** The reader was too slow, and so many events were dropped: read the state again. */
+export interface Lagged {
+  readonly kind: 'lagged'
+  readonly lost: number
+}
+
+/** This device in its workspace. */
+export interface Me {
+  readonly user: string
+  readonly device: string
+  readonly role: Role
+  readonly profile: string | null
+}
+
+/** What a user may do. */
+export type Role = 'reader' | 'writer' | 'admin' | 'owner'
+
+/** An invite; its link is a secret for whom it is meant. */
+export interface Invite {
+  readonly id: string
+  readonly uri: string
+  readonly expires: Date
+}
+
+/** A device that asks to join. Nothing vouches for the name it gave itself. */
+export interface JoinRequest {
+  readonly id: string
+  readonly profile: string
+  readonly device: string
+  readonly role: Role
+  readonly requested: Date
+}
+
+/** A user of the workspace. */
+export interface Member {
+  readonly user: string
+  readonly role: Role
+  readonly profile: string | null
+  readonly devices: readonly string[]
+  readonly me: boolean
+}
+
+/** A device of the workspace. */
+export interface Device {
+  readonly device: string
+  readonly user: string
+  readonly addedBy: string
+  readonly me: boolean
+}
+
+/** What a sync did. */
+export interface SyncReport {
+  readonly sent: number
+  readonly received: number
+  readonly bytesSent: number
+  readonly bytesReceived: number
+  readonly roundTrips: number
+}
+
+/** How a link stands. */
+export type LinkState = 'offline' | 'connecting' | 'catching-up' | 'live'
+
+/** How far the present connection of a link has come; totals as far as they are known. */
+export interface Progress {
+  readonly received: number
+  readonly receivedTotal: number
+  readonly sent: number
+  readonly sentTotal: number
+  readonly bytesReceived: number
+  readonly bytesSent: number
+}
+
+/** An event of a link. After a failure it goes on by itself. */
+export type LinkEvent =
+  | { readonly kind: 'state'; readonly state: LinkState }
+  | ({ readonly kind: 'progress' } & Progress)
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly reason: string }
+  | Lagged
+
+/** Figures of a workspace. Two replicas hold the same exactly if their roots are equal. */
+export interface Stats {
+  readonly entries: number
+  readonly logBytes: number
+  readonly streams: number
+  readonly chains: number
+  readonly users: number
+  readonly devices: number
+  readonly root: string
+}
+
+/** What a verification found. */
+export interface VerifyReport {
+  readonly entries: number
+  readonly bytes: number
+  readonly signatures: number
+  readonly damaged: number
+  /** The first problems, in words. */
+  readonly problems: readonly string[]
+}
+
+/** Entries asked of a log, and the ids of those it lacks. */
+export interface Entries {
+  readonly entries: readonly Uint8Array[]
+  readonly missing: readonly string[]
+}
+
+/** One item at its latest change, or one entry that cannot be shown: then `collection` and `key` are empty. */
+export interface LogChange {
+  readonly kind: string
+  readonly collection: string
+  readonly owner: string | null
+  readonly key: string
+  readonly entry: string
+  readonly author: string
+  /** The number of the change in this replica's order of arrival. */
+  readonly arrival: number
+}
+
+/** Changes, and where to go on. */
+export interface Changes {
+  readonly items: readonly LogChange[]
+  readonly cursor: string
+}
+
+/** Entries that were new here, and there. */
+export interface Transfer {
+  readonly received: number
+  readonly sent: number
+}

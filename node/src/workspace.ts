@@ -1,0 +1,230 @@
+/**
+ * Workspaces: what a program opens, shares and closes.
+ */
+import { fileURLToPath } from 'node:url'
+
+import * as native from '../native.js'
+import { Database } from './database.js'
+import { count, invalidArgument, later, now, whole } from './errors.js'
+import { asChange } from './events.js'
+import { Link } from './link.js'
+import { Stream } from './stream.js'
+import type {
+  Change, Device, Invite, JoinRequest, Lagged, Me, Member, Role, Stats, SyncReport, VerifyReport,
+} from './types.js'
+
+/** What opens a workspace: a passphrase, or 32 random bytes that the program keeps safe. */
+export type Secret =
+  | { readonly passphrase: string; readonly key?: undefined }
+  | { readonly key: Uint8Array; readonly passphrase?: undefined }
+
+/** How a device joins: the name to show to whoever approves, and for how many milliseconds to wait for that. */
+export interface JoinOptions {
+  readonly profile?: string | undefined
+  readonly timeout?: number | undefined
+}
+
+/** What an invite allows. */
+export interface InviteOptions {
+  /** `writer` without saying so. */
+  readonly role?: Role | undefined
+  /** How many milliseconds it is open, at most 30 days; without saying so, a day. */
+  readonly expiresIn?: number | undefined
+  /** Whether whoever asks is admitted at once, while this device is connected. */
+  readonly autoApprove?: boolean | undefined
+  /** How often it can be used; without saying so, once. */
+  readonly uses?: number | undefined
+  /** Whether it is for another device of this user, instead of for another user. */
+  readonly sameUser?: boolean | undefined
+}
+
+/** What a watch of a workspace observes. */
+export interface WatchOptions {
+  /** A pattern of database names, such as `chat/**`; without one, all. */
+  readonly pattern?: string | undefined
+  /** Whether what is there comes first. */
+  readonly initial?: boolean | undefined
+}
+
+/** An open workspace. Close it, or declare it with `await using`. */
+export class Workspace implements AsyncDisposable {
+  readonly #native: native.Workspace
+  readonly #links = new Set<Link>()
+
+  /** Its folder. */
+  readonly path: string
+
+  private constructor(workspace: native.Workspace, path: string) {
+    this.#native = workspace
+    this.path = path
+  }
+
+  /** Opens a workspace; with `create`, makes it under this name if there is none. */
+  static open(path: string | URL, options: Secret & { readonly create?: string | undefined }): Promise<Workspace> {
+    return later(async () => {
+      const folder = pathOf(path)
+      return new Workspace(await native.open(folder, secretOf(options), options.create ?? null), folder)
+    })
+  }
+
+  /** Makes a workspace. */
+  static create(path: string | URL, name: string, secret: Secret): Promise<Workspace> {
+    return later(async () => {
+      const folder = pathOf(path)
+      return new Workspace(await native.create(folder, secretOf(secret), name), folder)
+    })
+  }
+
+  /** Joins the workspace of an invite. After an interruption it may be called again. */
+  static join(path: string | URL, invite: string, options: Secret & JoinOptions): Promise<Workspace> {
+    return later(async () => {
+      const folder = pathOf(path)
+      const asked: native.JoinOptions = { profile: options.profile ?? '' }
+      if (options.timeout !== undefined) asked.timeoutMs = whole('timeout', options.timeout)
+      return new Workspace(await native.join(folder, secretOf(options), invite, asked), folder)
+    })
+  }
+
+  /** Its id. */
+  get id(): string {
+    return now(() => this.#native.id())
+  }
+
+  /** Its name. */
+  get name(): string {
+    return now(() => this.#native.name())
+  }
+
+  /** This device in it. */
+  get me(): Me {
+    const { user, device, role, profile } = now(() => this.#native.me())
+    return { user, device, role: role as Role, profile: profile ?? null }
+  }
+
+  /** A database; it comes into being with the first write. */
+  database(name: string): Database {
+    return new Database(now(() => this.#native.database(name)))
+  }
+
+  /** The names of its databases. */
+  databases(): Promise<string[]> {
+    return later(() => this.#native.databases())
+  }
+
+  /** Makes an invite, to be used by way of this relay. */
+  invite(relay: string | URL, options: InviteOptions = {}): Promise<Invite> {
+    return later(async () => {
+      const { role, expiresIn, autoApprove = false, uses, sameUser = false } = options
+      const asked: native.InviteOptions = { relay: String(relay), autoApprove, sameUser }
+      if (role !== undefined) asked.role = role
+      if (expiresIn !== undefined) asked.expiresInMs = whole('expiresIn', expiresIn)
+      if (uses !== undefined) asked.uses = count('uses', uses)!
+      return asInvite(await this.#native.invite(asked))
+    })
+  }
+
+  /** The invites that hold. */
+  invites(): Promise<Invite[]> {
+    return later(async () => (await this.#native.invites()).map(asInvite))
+  }
+
+  /** Takes an invite back. */
+  withdraw(invite: string | Invite): Promise<void> {
+    return later(() => this.#native.withdraw(idOf(invite)))
+  }
+
+  /** The devices that ask to join with an invite of this device. */
+  requests(): Promise<JoinRequest[]> {
+    return later(async () => {
+      const requests = await this.#native.requests()
+      return requests.map(({ requestedMs, role, ...same }) => {
+        return { ...same, role: role as Role, requested: new Date(requestedMs) }
+      })
+    })
+  }
+
+  /** Admits a device that asks. */
+  approve(request: string | JoinRequest): Promise<void> {
+    return later(() => this.#native.approve(idOf(request)))
+  }
+
+  /** Gives this user a name that other members see. */
+  setProfile(name: string): Promise<void> {
+    return later(() => this.#native.setProfile(name))
+  }
+
+  /** Its users. */
+  members(): Promise<Member[]> {
+    return later(async () => {
+      const members = await this.#native.members()
+      return members.map(({ role, profile, ...same }) => ({ ...same, role: role as Role, profile: profile ?? null }))
+    })
+  }
+
+  /** Its devices. */
+  devices(): Promise<Device[]> {
+    return later(() => this.#native.devices())
+  }
+
+  /** Makes this replica and a relay, or another replica in this process, equal, once. */
+  sync(peer: string | URL | Workspace): Promise<SyncReport> {
+    return later(() => {
+      return peer instanceof Workspace ? this.#native.syncWith(peer.#native) : this.#native.sync(String(peer))
+    })
+  }
+
+  /** Keeps this replica and a relay equal from now on. Whether the relay answers is told by the link. */
+  connect(relay: string | URL): Link {
+    const link = new Link(now(() => this.#native.connect(String(relay))))
+    this.#links.add(link)
+    return link
+  }
+
+  /** Changes of items from now on; with `initial`, first what is there. Values are as they are stored. */
+  watch(options: WatchOptions = {}): Stream<Change<unknown> | Lagged> {
+    const { pattern, initial = false } = options
+    const asked = pattern === undefined ? { initial } : { initial, pattern }
+    return new Stream(now(() => this.#native.watch(asked)), (notice: native.Notice) => asChange(notice))
+  }
+
+  /** Its figures. */
+  stats(): Promise<Stats> {
+    return later(() => this.#native.stats())
+  }
+
+  /** Reads everything on disk and checks it. */
+  verify(): Promise<VerifyReport> {
+    return later(() => this.#native.verify())
+  }
+
+  /** Ends links and streams, finishes what was begun and releases the folder. Closing again does nothing. */
+  close(): Promise<void> {
+    for (const link of this.#links) link.unref()
+    this.#links.clear()
+    return later(() => this.#native.shutdown())
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+function pathOf(path: string | URL): string {
+  if (typeof path === 'string') return path
+  if (path instanceof URL && path.protocol === 'file:') return fileURLToPath(path)
+  throw invalidArgument('a path is text, or a URL of a file')
+}
+
+function secretOf({ passphrase, key }: Secret): string | Uint8Array {
+  if (typeof passphrase === 'string' && key === undefined) return passphrase
+  if (key instanceof Uint8Array && passphrase === undefined) return key
+  throw invalidArgument('say `passphrase`, or `key` with 32 bytes')
+}
+
+function idOf(named: string | { readonly id: string }): string {
+  return typeof named === 'string' ? named : named.id
+}
+
+function asInvite({ id, uri, expiresMs }: native.Invite): Invite {
+  return { id, uri, expires: new Date(expiresMs) }
+}
