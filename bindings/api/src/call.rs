@@ -101,10 +101,8 @@ impl<T: Send + 'static> Call<T> {
         Task { state, abandonable: self.abandonable }
     }
 
-    /// Begins the work on the engine's threads; `done` gets the result on one of them, unless the
-    /// call is abandoned before.
-    ///
-    /// `done` must return soon and must not panic.
+    /// Begins the work on the engine's threads; `done` gets the result on one that may block, unless
+    /// the call is abandoned before. If the work cannot begin, `done` gets the error at once.
     pub fn start_with(self, done: impl FnOnce(Result<T>) + Send + 'static) -> Abandon {
         let runtime = match runtime() {
             Ok(runtime) => runtime,
@@ -115,7 +113,10 @@ impl<T: Send + 'static> Call<T> {
         };
         let task = match self.work {
             Work::Blocking(work) => runtime.spawn_blocking(move || done(guard(work))),
-            Work::Async(work) => runtime.spawn(async move { done(Caught(work).await) }),
+            Work::Async(work) => runtime.spawn(async move {
+                let result = Caught(work).await;
+                tokio::task::spawn_blocking(move || done(result));
+            }),
         };
         Abandon(self.abandonable.then(|| task.abort_handle()))
     }
@@ -259,7 +260,8 @@ mod tests {
     #[test]
     fn a_call_can_be_awaited_on_an_executor_that_is_not_tokio() {
         let (done, result) = mpsc::channel();
-        let abandon = Call::task(async { Ok(3) }).start_with(move |value| done.send(value).expect("waits"));
+        let call = Call::task(async { Ok(3) });
+        let abandon = call.start_with(move |value| done.send(value).expect("the test waits"));
         assert_eq!(result.recv(), Ok(Ok(3)));
         abandon.abandon();
     }

@@ -1,19 +1,18 @@
 //! Results for asyncio.
 //!
-//! Calls end on threads of the engine, which never attach to the interpreter. They leave their
-//! result in the queue of the event loop and have it woken by the one thread that does
-//! (`tidelog-asyncio`); the loop then takes over everything that is ready at once.
+//! Calls end on threads of the engine that may block. They leave their result in the queue of the
+//! event loop, and the first of them wakes the loop, which then takes over everything that is ready
+//! at once.
 
 use std::mem;
-use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use tidelog_api::{Abandon, Call, Error, ErrorKind, Result};
+use tidelog_api::{Abandon, Call};
 
 use crate::error::OrRaise as _;
+use crate::exit::{self, Inside};
 use crate::record::Record;
 
 /// Makes the Python object of a result, on the thread of the loop.
@@ -56,6 +55,27 @@ impl EventLoop {
 }
 
 impl EventLoop {
+    /// Leaves a result, and has the loop take it.
+    fn leave(this: Py<Self>, waiting: Py<PyAny>, outcome: Outcome) {
+        let mut ready = this.get().ready();
+        ready.push((waiting, outcome));
+        let first = ready.len() == 1;
+        drop(ready);
+        // When the interpreter is about to exit no loop runs any more.
+        if first && let Ok(_inside) = Inside::enter() {
+            Python::try_attach(|py| Self::wake(this.bind(py)));
+        }
+    }
+
+    fn wake(this: &Bound<'_, Self>) {
+        let py = this.py();
+        let woken = this.getattr(intern!(py, "complete")).and_then(|complete| {
+            this.get().event_loop.call_method1(py, intern!(py, "call_soon_threadsafe"), (complete,))
+        });
+        // The only way to fail is a closed loop, in which nobody waits.
+        drop(woken);
+    }
+
     fn ready(&self) -> MutexGuard<'_, Vec<(Py<PyAny>, Outcome)>> {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,19 +87,12 @@ pub(crate) fn start<'py, T: Record + Send + 'static>(
     on: &Bound<'py, EventLoop>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = on.py();
-    let waker = waker().or_raise(py)?;
+    exit::check().or_raise(py)?;
     let future = on.get().event_loop.bind(py).call_method0(intern!(py, "create_future"))?;
     let (event_loop, waiting) = (on.clone().unbind(), future.clone().unbind());
     let abandon = call.start_with(move |result| {
         let outcome: Outcome = Box::new(move |py| result.or_raise(py)?.into_python(py));
-        let mut ready = event_loop.get().ready();
-        ready.push((waiting, outcome));
-        let first = ready.len() == 1;
-        drop(ready);
-        if first {
-            // Without a waker the interpreter is about to exit, and no loop runs any more.
-            let _ = waker.send(Wake(Some(event_loop)));
-        }
+        EventLoop::leave(event_loop, waiting, outcome);
     });
     if abandon.is_possible() {
         future.call_method1(intern!(py, "add_done_callback"), (OnCancel(abandon),))?;
@@ -98,69 +111,5 @@ impl OnCancel {
             self.0.abandon();
         }
         Ok(())
-    }
-}
-
-/// A loop to wake, or the end.
-struct Wake(Option<Py<EventLoop>>);
-
-struct Waker {
-    sender: Sender<Wake>,
-    thread: JoinHandle<()>,
-}
-
-enum WakerState {
-    NotStarted,
-    Running(Waker),
-    Stopped,
-}
-
-static WAKER: Mutex<WakerState> = Mutex::new(WakerState::NotStarted);
-
-fn waker_state() -> MutexGuard<'static, WakerState> {
-    WAKER.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn waker() -> Result<Sender<Wake>> {
-    if tidelog_api::is_forked() {
-        return Err(Error::new(ErrorKind::Forked, "the engine runs in the process this one was forked from"));
-    }
-    let mut state = waker_state();
-    match &*state {
-        WakerState::Running(waker) => Ok(waker.sender.clone()),
-        WakerState::Stopped => Err(Error::new(ErrorKind::Closed, "the interpreter is about to exit")),
-        WakerState::NotStarted => {
-            let (sender, wakes) = channel::<Wake>();
-            let run = move || {
-                while let Ok(Wake(Some(event_loop))) = wakes.recv() {
-                    Python::try_attach(|py| wake(event_loop.bind(py)));
-                }
-            };
-            let thread =
-                std::thread::Builder::new().name("tidelog-asyncio".into()).spawn(run).map_err(|error| {
-                    Error::new(ErrorKind::Io, format!("cannot start a thread of the engine: {error}"))
-                })?;
-            *state = WakerState::Running(Waker { sender: sender.clone(), thread });
-            Ok(sender)
-        }
-    }
-}
-
-fn wake(event_loop: &Bound<'_, EventLoop>) {
-    let py = event_loop.py();
-    let woken = event_loop.getattr(intern!(py, "complete")).and_then(|complete| {
-        event_loop.get().event_loop.call_method1(py, intern!(py, "call_soon_threadsafe"), (complete,))
-    });
-    // The only way to fail is a closed loop, in which nobody waits.
-    drop(woken);
-}
-
-/// Ends the thread that wakes loops, once it has done what it was given.
-pub(crate) fn stop_waker() {
-    let state = mem::replace(&mut *waker_state(), WakerState::Stopped);
-    if let WakerState::Running(waker) = state {
-        // Both fail only if the thread has ended already.
-        let _ = waker.sender.send(Wake(None));
-        let _ = waker.thread.join();
     }
 }

@@ -2,16 +2,14 @@
 //!
 //! A thread that tries to attach to an interpreter that has begun to finalise is stopped by CPython
 //! in the middle of whatever it does, or aborts the process. So before that, from `atexit`, the
-//! package has the engine stop: no call begins any more, the calls that wait return, and the thread
-//! that wakes event loops ends.
+//! package has the engine stop: no call begins any more, the calls that wait return, and threads of
+//! the engine no longer wake event loops.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pyo3::prelude::*;
 use tidelog_api::{Error, ErrorKind, Result};
-
-use crate::event_loop;
 
 /// How long the exit of the interpreter waits for calls on other threads.
 const EXIT_WAIT: Duration = Duration::from_secs(5);
@@ -20,7 +18,7 @@ const EXIT_POLL: Duration = Duration::from_millis(1);
 static EXITING: AtomicBool = AtomicBool::new(false);
 static INSIDE: AtomicUsize = AtomicUsize::new(0);
 
-/// A call during which the interpreter is released. Counted, so that the exit can wait for it.
+/// Held by a thread that will attach to the interpreter. Counted, so that the exit can wait for it.
 pub(crate) struct Inside(());
 
 impl Inside {
@@ -56,7 +54,6 @@ pub(crate) fn stop_engine(py: Python<'_>) {
         return;
     }
     py.detach(|| {
-        event_loop::stop_waker();
         let polls = EXIT_WAIT.as_millis() / EXIT_POLL.as_millis();
         for _ in 0..polls {
             if INSIDE.load(Ordering::SeqCst) == 0 {
