@@ -128,6 +128,8 @@ def test_ctrl_c_ends_a_wait(python: Python) -> None:
     check(
         python("""
 import os, signal, threading
+# A process started in the background may have inherited that Ctrl-C is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with tidelog.open(folder, key=key, create="A") as workspace:
     watch = workspace.watch()
     threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
