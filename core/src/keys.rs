@@ -5,6 +5,7 @@
 //! * [`epoch`] is the life of an epoch key: commitment, wraps to devices, the name key beside it.
 //! * [`keyring`] learns epoch keys from the directory and picks the one to write with.
 //! * [`payload`] pads, compresses and seals what an entry carries.
+//! * [`words`] writes a secret down for a person.
 //! * [`cobblestone`] is the one symmetric construction under all of them.
 //!
 //! Secrets live in [`Secret`] or in types that wipe themselves, are never shown by `Debug`, and
@@ -25,6 +26,7 @@ pub(crate) mod epoch;
 pub(crate) mod keyring;
 pub(crate) mod payload;
 pub(crate) mod vault;
+pub(crate) mod words;
 
 /// Bytes of every symmetric key, seed and X25519 key.
 pub(crate) const KEY_LEN: usize = 32;

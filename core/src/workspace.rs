@@ -4,6 +4,7 @@
 //! [`Workspace::shutdown`]; after that every call answers `closed`.
 
 mod create;
+mod custody;
 mod databases;
 mod invite_link;
 mod invites;
@@ -12,6 +13,9 @@ mod link;
 mod local;
 mod members;
 mod pair;
+mod secrets;
+#[cfg(test)]
+mod testing;
 mod upkeep;
 
 use std::fmt;
@@ -32,6 +36,7 @@ use crate::engine::Engine;
 use crate::error::Result;
 use crate::keys::vault::Cost;
 use crate::net::Link;
+use custody::Custody;
 use invites::Desk;
 
 /// What the engine takes from outside: where it stores, what time it is, where randomness comes
@@ -72,6 +77,8 @@ impl Environment {
 
 struct Inner {
     engine: Arc<Engine>,
+    /// The device's secrets at rest.
+    custody: Custody,
     /// Invites that this device gave out, and who asked with them.
     desk: Arc<Desk>,
     links: Mutex<Vec<Link>>,
@@ -90,12 +97,12 @@ impl fmt::Debug for Workspace {
 }
 
 impl Workspace {
-    fn new(engine: Engine, storage: Arc<dyn Storage>) -> Result<Self> {
+    fn new(engine: Engine, custody: Custody, storage: Arc<dyn Storage>) -> Result<Self> {
         let engine = Arc::new(engine);
         if engine.stream("").is_ok() {
             Database::learn_names(&engine)?;
         }
         let desk = Arc::new(Desk::new(Arc::clone(&engine), storage)?);
-        Ok(Self { inner: Arc::new(Inner { engine, desk, links: Mutex::default() }) })
+        Ok(Self { inner: Arc::new(Inner { engine, custody, desk, links: Mutex::default() }) })
     }
 }

@@ -89,7 +89,9 @@ test('a vault with a raw key opens', () => {
   const { vault } = vectors('keys.json')
   const file = bytes(vault.raw.bytes)
   const content = openCobblestone(bytes(vault.raw.key), file.subarray(0, 38), file.subarray(38))
-  assert.equal(content.toString('hex'), `${vault.seed}${vault.incarnation}01${vault.root}`)
+  const life = `${vault.seed}${vault.incarnation}${vault.home}`
+  const secrets = `${vault.root}${vault.next_incarnation}${vault.next_home}`
+  assert.equal(content.toString('hex'), `${life}03${secrets}`)
 })
 
 test('payloads open to their plaintext', () => {

@@ -93,7 +93,7 @@ def test_device_keys_follow_from_the_seed() -> None:
     sign, kem = device_keys(seed, workspace, incarnation)
     assert sign.public_key().public_bytes_raw() == device
     assert kem.public_key().public_bytes_raw().hex() == group["kem_pk"]
-    assert hkdf(seed, workspace + incarnation, tag("TIDE1 dev local")).hex() == group["local_key"]
+    assert hkdf(seed, workspace, tag("TIDE1 dev local")).hex() == group["local_key"]
     assert hashlib.sha256(tag("TIDE1 user") + workspace + device).digest()[:16].hex() == group["user"]
     assert sign.sign(b"").hex() == group["signature_of_empty"]
 
@@ -144,8 +144,9 @@ def test_a_vault_opens(kind: str) -> None:
         memory, passes, lanes = (int.from_bytes(header[at : at + 4], "little") for at in (10, 14, 18))
         stretch = Argon2id(salt=header[22:], length=32, iterations=passes, lanes=lanes, memory_cost=memory)
         key = stretch.derive(group[kind]["passphrase"].encode())
-    seed, incarnation, root = given(group, "seed", "incarnation", "root")
-    assert open_cobblestone(key, header, sealed) == seed + incarnation + b"\x01" + root
+    life = given(group, "seed", "incarnation", "home")
+    secrets = given(group, "root", "next_incarnation", "next_home")
+    assert open_cobblestone(key, header, sealed) == b"".join(life) + b"\x03" + b"".join(secrets)
 
 
 def test_payloads_open_to_their_plaintext() -> None:

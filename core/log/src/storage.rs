@@ -71,12 +71,30 @@ pub trait Storage: Send + Sync + Debug {
     /// If the operating system cannot promise it.
     fn sync_folder(&self, folder: &str) -> io::Result<()>;
 
+    /// What tells a file from a copy of it in another place, or of another time.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` if there is no such file.
+    fn origin(&self, path: &str) -> io::Result<Origin>;
+
     /// Locks the folder for one opener, until the guard is dropped or the process ends.
     ///
     /// # Errors
     ///
     /// [`LockError::Held`] if somebody has it, in this process or another.
     fn lock(&self) -> Result<Box<dyn Send + Sync>, LockError>;
+}
+
+/// Where a file is, as far as a copy of it would be elsewhere. What is not known is empty or zero.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The machine, at most 64 bytes.
+    pub machine: String,
+    /// The file's number in its file system.
+    pub file: u64,
+    /// When the file was made, in nanoseconds since 1970.
+    pub born_ns: u64,
 }
 
 /// An open file. Reads and writes carry their offset and may come from many threads.

@@ -4,7 +4,7 @@
 //! device, from its 32-byte seed, per workspace W and incarnation I:
 //!   HKDF-SHA256(seed, salt = W | I, info = "TIDE1 dev sign")   -> Ed25519 seed: the device id
 //!   HKDF-SHA256(seed, salt = W | I, info = "TIDE1 dev kem")    -> X25519 secret: receives wraps
-//!   HKDF-SHA256(seed, salt = W | I, info = "TIDE1 dev local")  -> key of local files
+//!   HKDF-SHA256(seed, salt = W, info = "TIDE1 dev local")      -> key of local files, in every life
 //! root, from its 32-byte secret, before W is known:
 //!   HKDF-SHA256(secret, salt = none, info = "TIDE1 root sign") -> Ed25519 seed
 //!   HKDF-SHA256(secret, salt = none, info = "TIDE1 root kem")  -> X25519 secret
@@ -50,7 +50,7 @@ impl DeviceKeys {
         Self {
             sign: SigningKey::from_bytes(hkdf(seed, &salt, &TAG_DEVICE_SIGN).as_bytes()),
             kem: KemSecret::new(&hkdf(seed, &salt, &TAG_DEVICE_KEM)),
-            local: hkdf(seed, &salt, &TAG_DEVICE_LOCAL),
+            local: hkdf(seed, &workspace.0, &TAG_DEVICE_LOCAL),
         }
     }
 
@@ -148,13 +148,16 @@ mod tests {
     }
 
     #[test]
-    fn every_input_changes_every_key() {
+    fn every_input_changes_every_key_that_others_see_and_files_stay_readable_in_the_next_life() {
         let base = keys(1, 2, 3);
         for other in [keys(9, 2, 3), keys(1, 9, 3), keys(1, 2, 9)] {
             assert_ne!(base.device(), other.device());
             assert_ne!(base.kem().public(), other.kem().public());
+        }
+        for other in [keys(9, 2, 3), keys(1, 9, 3)] {
             assert_ne!(base.local_key().as_bytes(), other.local_key().as_bytes());
         }
+        assert_eq!(base.local_key().as_bytes(), keys(1, 2, 9).local_key().as_bytes());
         assert_eq!(base.device(), keys(1, 2, 3).device());
     }
 

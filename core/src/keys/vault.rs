@@ -10,8 +10,11 @@
 //!   18    4   p          Argon2id lanes              (zero for a raw key)
 //!   22   16   salt       of Argon2id                 (zeros for a raw key)
 //!   38   ..   Cobblestone-256(key, context = bytes 0..38, content)
-//! content = seed 32 | incarnation 16 | root u8 (0 or 1) | root secret 32 if root = 1
+//! content = seed 32 | incarnation 16 | home 32 | held u8 | root secret 32 | next incarnation 16 | next home 32
 //! ```
+//!
+//! Of the content, bit 0 of `held` says whether the root secret is there, bit 1 whether the next life
+//! is; what is not held is left out. A home of zeros is none.
 //!
 //! Parameters are checked before any memory is spent: above the ceiling the file is crafted to
 //! exhaust the machine, below the floor it was downgraded to be guessed. The passphrase is taken as
@@ -20,6 +23,7 @@
 use std::fmt;
 
 use argon2::{Algorithm, Argon2, Params, Version};
+use subtle::ConstantTimeEq as _;
 use tidelog_log::env::{Random, random_array};
 use zeroize::Zeroizing;
 
@@ -34,7 +38,11 @@ const KDF_ARGON2ID: u8 = 1;
 const KDF_RAW: u8 = 2;
 const KDF_SALT_LEN: usize = 16;
 const HEADER_LEN: usize = 38;
-const CONTENT_LEN_MAX: usize = KEY_LEN + INCARNATION_LEN + 1 + KEY_LEN;
+const HOME_LEN: usize = 32;
+const HOLDS_ROOT: u8 = 1;
+const HOLDS_NEXT: u8 = 2;
+const CONTENT_LEN_MAX: usize =
+    KEY_LEN + INCARNATION_LEN + HOME_LEN + 1 + KEY_LEN + INCARNATION_LEN + HOME_LEN;
 
 /// Longest vault that this version writes, in bytes: a longer file is none.
 pub(crate) const VAULT_LEN_MAX: usize = HEADER_LEN + cobblestone::sealed_len(CONTENT_LEN_MAX);
@@ -131,45 +139,93 @@ impl From<VaultError> for Error {
     }
 }
 
+/// Where a vault's log is, hashed: a copy of the folder is somewhere else.
+pub(crate) type Home = [u8; HOME_LEN];
+
+/// One life of a device: copies that go on apart live apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Life {
+    /// Tells this life from the others; the keys are derived with it.
+    pub(crate) incarnation: [u8; INCARNATION_LEN],
+    /// Where it is lived; `None` before that is known, and in a backup.
+    pub(crate) home: Option<Home>,
+}
+
 /// The secrets of a device in one workspace.
 #[derive(Debug, Clone)]
 pub(crate) struct Vault {
     /// The master seed of the device's keys.
     pub(crate) seed: Secret,
-    /// Tells this life of the device from its copies.
-    pub(crate) incarnation: [u8; INCARNATION_LEN],
-    /// The root secret, on the device that created the workspace.
+    /// The present life of the device.
+    pub(crate) life: Life,
+    /// The root secret, on the device that created the workspace, until the words that stand for it
+    /// are confirmed.
     pub(crate) root: Option<Secret>,
+    /// The life that is about to begin: a copy was found, and its admission may be on its way.
+    pub(crate) next: Option<Life>,
 }
 
-impl Vault {
-    /// New secrets, for a device that joins.
-    pub(crate) fn generate(random: &dyn Random) -> Self {
-        Self { seed: Secret::generate(random), incarnation: random_array(random), root: None }
-    }
+/// What seals a vault file: a [`Key`], stretched if it is a passphrase, and the header that says how.
+#[derive(Debug, Clone)]
+pub(crate) struct VaultKey {
+    header: Header,
+    secret: Secret,
+}
 
-    /// The bytes of the vault file. `cost` applies to a passphrase.
+impl VaultKey {
+    /// Makes ready to seal under a key. With a passphrase this takes time and memory on purpose;
+    /// `cost` says how much.
     ///
     /// # Errors
     ///
     /// [`VaultError::EmptyPassphrase`], or [`VaultError::Cost`] or [`VaultError::Memory`] for what
     /// Argon2id may not or cannot spend.
-    pub(crate) fn seal(&self, key: &Key, cost: Cost, random: &dyn Random) -> Result<Vec<u8>, VaultError> {
+    pub(crate) fn new(key: &Key, cost: Cost, random: &dyn Random) -> Result<Self, VaultError> {
         let header = match &key.0 {
             KeyKind::Passphrase(_) => Header { kdf: Kdf::Argon2id(cost), salt: random_array(random) },
             KeyKind::Raw(_) => Header { kdf: Kdf::Raw, salt: [0; KDF_SALT_LEN] },
         };
-        let sealing_key = header.key(key)?;
-        let header = header.encode();
+        Ok(Self { secret: header.key(key)?, header })
+    }
+
+    /// Whether this was made of the given key.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError::Memory`].
+    pub(crate) fn is_of(&self, key: &Key) -> Result<bool, VaultError> {
+        match self.header.key(key) {
+            Ok(secret) => Ok(self.secret.as_bytes().ct_eq(secret.as_bytes()).into()),
+            Err(VaultError::Memory) => Err(VaultError::Memory),
+            Err(_) => Ok(false),
+        }
+    }
+}
+
+impl Vault {
+    /// New secrets, for a device that joins.
+    pub(crate) fn generate(random: &dyn Random) -> Self {
+        let life = Life { incarnation: random_array(random), home: None };
+        Self { seed: Secret::generate(random), life, root: None, next: None }
+    }
+
+    /// The bytes of the vault file.
+    pub(crate) fn seal(&self, key: &VaultKey, random: &dyn Random) -> Vec<u8> {
+        let header = key.header.encode();
         let mut content = Zeroizing::new(Vec::with_capacity(CONTENT_LEN_MAX));
         content.extend_from_slice(self.seed.as_bytes());
-        content.extend_from_slice(&self.incarnation);
-        content.push(u8::from(self.root.is_some()));
+        self.life.encode(&mut content);
+        let root = if self.root.is_some() { HOLDS_ROOT } else { 0 };
+        let next = if self.next.is_some() { HOLDS_NEXT } else { 0 };
+        content.push(root | next);
         if let Some(root) = &self.root {
             content.extend_from_slice(root.as_bytes());
         }
+        if let Some(next) = &self.next {
+            next.encode(&mut content);
+        }
         let salt: [u8; SALT_LEN] = random_array(random);
-        Ok([&header[..], &cobblestone::seal(&sealing_key, &[&header], salt, &content)].concat())
+        [&header[..], &cobblestone::seal(&key.secret, &[&header], salt, &content)].concat()
     }
 
     /// Opens the bytes of a vault file. With a passphrase this takes time and memory on purpose.
@@ -177,9 +233,10 @@ impl Vault {
     /// # Errors
     ///
     /// See [`VaultError`].
-    pub(crate) fn open(bytes: &[u8], key: &Key) -> Result<Self, VaultError> {
+    pub(crate) fn open(bytes: &[u8], key: &Key) -> Result<(Self, VaultKey), VaultError> {
         let header = Header::decode(bytes)?;
-        Self::unseal(bytes, &header.key(key)?)
+        let key = VaultKey { secret: header.key(key)?, header };
+        Ok((Self::unseal(bytes, &key.secret)?, key))
     }
 
     fn unseal(bytes: &[u8], sealing_key: &Secret) -> Result<Self, VaultError> {
@@ -190,13 +247,34 @@ impl Vault {
 
     fn decode(content: &[u8]) -> Option<Self> {
         let (seed, rest) = content.split_first_chunk()?;
-        let (incarnation, rest) = rest.split_first_chunk()?;
-        let root = match rest {
-            [0] => None,
-            [1, root @ ..] => Some(Secret::new(root.try_into().ok()?)),
-            _ => return None,
-        };
-        Some(Self { seed: Secret::new(*seed), incarnation: *incarnation, root })
+        let (life, rest) = Life::decode(rest)?;
+        let ([held], mut rest) = rest.split_first_chunk()?;
+        let mut root = None;
+        if held & HOLDS_ROOT != 0 {
+            let (secret, after) = rest.split_first_chunk()?;
+            (root, rest) = (Some(Secret::new(*secret)), after);
+        }
+        let mut next = None;
+        if held & HOLDS_NEXT != 0 {
+            let (life, after) = Life::decode(rest)?;
+            (next, rest) = (Some(life), after);
+        }
+        let canonical = rest.is_empty() && held & !(HOLDS_ROOT | HOLDS_NEXT) == 0;
+        canonical.then(|| Self { seed: Secret::new(*seed), life, root, next })
+    }
+}
+
+impl Life {
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.incarnation);
+        bytes.extend_from_slice(&self.home.unwrap_or_default());
+    }
+
+    fn decode(bytes: &[u8]) -> Option<(Self, &[u8])> {
+        let (incarnation, rest) = bytes.split_first_chunk()?;
+        let (home, rest) = rest.split_first_chunk::<HOME_LEN>()?;
+        let home = Some(*home).filter(|home| *home != Home::default());
+        Some((Self { incarnation: *incarnation, home }, rest))
     }
 }
 
@@ -207,7 +285,7 @@ enum Kdf {
 }
 
 /// What stands in the clear.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Header {
     kdf: Kdf,
     salt: [u8; KDF_SALT_LEN],

@@ -7,10 +7,10 @@ use tidelog_log::env::SeededRandom;
 use tidelog_log::ids::{CircleId, WorkspaceId};
 
 use super::hex;
-use crate::keys::Secret;
 use crate::keys::device::{DeviceKeys, RootKeys};
 use crate::keys::epoch::{EpochKey, EpochLabel, NameKey, open_previous, seal_previous, unwrap, wrap};
-use crate::keys::vault::{Cost, Key, Vault};
+use crate::keys::vault::{Cost, Key, Life, Vault, VaultKey};
+use crate::keys::{Secret, words};
 
 const WORKSPACE: WorkspaceId = WorkspaceId([0x57; 32]);
 const INCARNATION: [u8; 16] = [0x1C; 16];
@@ -38,7 +38,13 @@ fn devices() -> Json {
 fn root() -> Json {
     let secret = [0x40; 32];
     let keys = RootKeys::derive(&Secret::new(secret));
-    json!({ "secret": hex(secret), "sign_pk": hex(keys.device().0), "kem_pk": hex(keys.kem().public()) })
+    let words = words::encode(&Secret::new(secret));
+    json!({
+        "secret": hex(secret),
+        "words": *words,
+        "sign_pk": hex(keys.device().0),
+        "kem_pk": hex(keys.kem().public()),
+    })
 }
 
 /// Wraps and seals use fresh randomness: these are for opening, and repeat under a seeded generator.
@@ -84,12 +90,19 @@ fn epoch() -> Json {
 }
 
 fn vaults() -> Json {
-    let vault =
-        Vault { seed: Secret::new(SEED), incarnation: INCARNATION, root: Some(Secret::new([0x40; 32])) };
+    let life = |incarnation: [u8; 16], home: u8| Life { incarnation, home: Some([home; 32]) };
+    let vault = Vault {
+        seed: Secret::new(SEED),
+        life: life(INCARNATION, 0x40),
+        root: Some(Secret::new([0x40; 32])),
+        next: Some(life([0x2C; 16], 0x41)),
+    };
+    let seal = |key: &Key, random: &SeededRandom| {
+        vault.seal(&VaultKey::new(key, Cost::FLOOR, random).expect("stretches"), random)
+    };
     let raw_key = [0x2A; 32];
-    let raw = vault.seal(&Key::raw(raw_key), Cost::FLOOR, &SeededRandom::new(2)).expect("seals");
-    let stretched =
-        vault.seal(&Key::passphrase(PASSPHRASE), Cost::FLOOR, &SeededRandom::new(3)).expect("seals");
+    let raw = seal(&Key::raw(raw_key), &SeededRandom::new(2));
+    let stretched = seal(&Key::passphrase(PASSPHRASE), &SeededRandom::new(3));
     assert!(Vault::open(&raw, &Key::raw(raw_key)).is_ok());
     assert!(Vault::open(&stretched, &Key::passphrase(PASSPHRASE)).is_ok());
     let mut newer = raw.clone();
@@ -118,7 +131,10 @@ fn vaults() -> Json {
     json!({
         "seed": hex(SEED),
         "incarnation": hex(INCARNATION),
+        "home": hex([0x40; 32]),
         "root": hex([0x40; 32]),
+        "next_incarnation": hex([0x2C; 16]),
+        "next_home": hex([0x41; 32]),
         "raw": { "key": hex(raw_key), "bytes": hex(raw) },
         "passphrase": { "passphrase": PASSPHRASE, "bytes": hex(stretched) },
         "refused": refused,

@@ -8,9 +8,10 @@ use tidelog_log::directory::{DeviceCert, Directory, Op, Role, user_id};
 use tidelog_log::ids::WorkspaceId;
 use tidelog_log::log::{Draft, Log, LogOptions, genesis};
 use tidelog_log::segments::{LOG_FOLDER, SegmentError, Segments};
-use tidelog_log::storage::{Storage, read_file, replace_file};
+use tidelog_log::storage::Storage;
 use zeroize::Zeroizing;
 
+use super::custody::{Custody, read_sealed};
 use super::{Environment, Workspace};
 use crate::data::Shared;
 use crate::data::hlc::HlcClock;
@@ -22,10 +23,8 @@ use crate::keys::Secret;
 use crate::keys::device::{DeviceKeys, RootKeys};
 use crate::keys::epoch::NameKey;
 use crate::keys::keyring::Keyring;
-use crate::keys::vault::{Key, VAULT_LEN_MAX, Vault};
+use crate::keys::vault::{Key, Vault};
 
-/// The file that holds the device's secrets, sealed.
-const VAULT: &str = "vault";
 /// Longest name of a workspace or profile, in bytes.
 pub(super) const LABEL_BYTES_MAX: usize = 255;
 
@@ -156,8 +155,8 @@ fn create(environment: Environment, key: &Key) -> Result<Workspace> {
         }],
     )?;
     let workspace = WorkspaceId(first.id().0);
-    store_vault(&environment, &vault, key)?;
-    let engine = start(&environment, &vault, workspace, Start::Create)?;
+    let custody = Custody::create(&environment, vault, key)?;
+    let engine = start(&environment, &custody, workspace, Start::Create)?;
     engine.log.receive_blocking(vec![first])?;
     let user = user_id(&workspace, &engine.device());
     let cert = DeviceCert::issue(&*engine.keys, engine.keys.kem().public(), &workspace, &user);
@@ -165,25 +164,25 @@ fn create(environment: Environment, key: &Key) -> Result<Workspace> {
     engine.log.commit_blocking(vec![Draft::directory(root, vec![add])])?;
     let epoch = Keyring::first_epoch(&name_key, &engine.log.directory(), random)?;
     engine.log.commit_blocking(vec![Draft::directory(engine.signer(), vec![epoch])])?;
-    Workspace::new(engine, environment.storage)
+    Workspace::new(engine, custody, environment.storage)
 }
 
 pub(super) fn open(environment: Environment, key: &Key) -> Result<Workspace> {
-    let (vault, workspace) = unlock(&environment, key)?;
-    let engine = start(&environment, &vault, workspace, Start::Open)?;
-    Workspace::new(engine, environment.storage)
+    let (custody, workspace) = unlock(&environment, key)?;
+    let engine = start(&environment, &custody, workspace, Start::Open)?;
+    Workspace::new(engine, custody, environment.storage)
 }
 
 /// Whether the folder holds a workspace; what an interrupted creation left is removed.
 fn holds_workspace(environment: &Environment, key: &Key) -> Result<bool> {
-    let (vault, workspace) = match unlock(environment, key) {
+    let (custody, workspace) = match unlock(environment, key) {
         Err(error) if error.kind() == ErrorKind::NotAWorkspace => return Ok(false),
         Err(error) if error.kind() == ErrorKind::WrongKey => return Ok(true),
         unlocked => unlocked?,
     };
-    let engine = start(environment, &vault, workspace, Start::Open)?;
+    let engine = start(environment, &custody, workspace, Start::Open)?;
     // The founder's folder without a first key was never handed out: nothing can be in it.
-    let complete = vault.root.is_none() || engine.stream("").is_ok();
+    let complete = custody.look(|vault| vault.root.is_none())? || engine.stream("").is_ok();
     engine.close();
     if !complete {
         remove_log(&*environment.storage).map_err(|error| {
@@ -201,27 +200,17 @@ fn remove_log(storage: &dyn Storage) -> std::io::Result<()> {
 }
 
 /// Opens the vault, and reads whose log it belongs to.
-pub(super) fn unlock(environment: &Environment, key: &Key) -> Result<(Vault, WorkspaceId)> {
-    let storage = &environment.storage;
+pub(super) fn unlock(environment: &Environment, key: &Key) -> Result<(Custody, WorkspaceId)> {
     let missing = || Error::new(ErrorKind::NotAWorkspace, "there is no workspace in this folder");
-    let sealed = read_file(&**storage, VAULT, VAULT_LEN_MAX).map_err(|error| {
-        Error::new(io_kind(&error), "cannot read the vault of the workspace").with_source(error)
-    })?;
-    let sealed = sealed.ok_or_else(missing)?;
-    let workspace = match Segments::open(Arc::clone(storage)) {
+    if read_sealed(&*environment.storage)?.is_none() {
+        return Err(missing());
+    }
+    let workspace = match Segments::open(Arc::clone(&environment.storage)) {
         Ok(segments) => segments.workspace(),
         Err(SegmentError::NotAWorkspace) => return Err(missing()),
         Err(error) => return Err(tidelog_log::log::LogError::from(error).into()),
     };
-    Ok((Vault::open(&sealed, key)?, workspace))
-}
-
-pub(super) fn store_vault(environment: &Environment, vault: &Vault, key: &Key) -> Result<()> {
-    let sealed = vault.seal(key, environment.cost, &*environment.random)?;
-    let made = environment.storage.create_folder("");
-    made.and_then(|()| replace_file(&*environment.storage, VAULT, &sealed)).map_err(|error| {
-        Error::new(io_kind(&error), "cannot write the vault of the workspace").with_source(error)
-    })
+    Ok((Custody::open(environment, key)?.ok_or_else(missing)?, workspace))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -233,11 +222,13 @@ pub(super) enum Start {
 /// Starts the engine on a folder.
 pub(super) fn start(
     environment: &Environment,
-    vault: &Vault,
+    custody: &Custody,
     workspace: WorkspaceId,
     how: Start,
 ) -> Result<Engine> {
-    let keys = Arc::new(DeviceKeys::derive(&vault.seed, &workspace, &vault.incarnation));
+    let keys = custody
+        .look(|vault| DeviceKeys::derive(&vault.seed, &workspace, &vault.life.incarnation))
+        .map(Arc::new)?;
     let keyring = Arc::new(RwLock::new(Keyring::new(workspace, Arc::clone(&keys))));
     let clock = Arc::new(HlcClock::new(Arc::clone(&environment.clock)));
     let shared = Arc::new(Shared::default());

@@ -7,7 +7,8 @@ use tidelog_log::directory::{DeviceCert, user_id};
 use tidelog_log::env::random_array;
 use tidelog_log::frames::BoxId;
 
-use super::create::{Start, blocking, check_label, start, store_vault, unlock};
+use super::create::{Start, blocking, check_label, start, unlock};
+use super::custody::Custody;
 use super::invite_link::InviteLink;
 use super::invites::{Letter, encode_cert};
 use super::{Environment, Workspace};
@@ -134,19 +135,18 @@ impl Workspace {
 
 /// Opens what an earlier attempt left, or makes the keys and an empty log.
 fn prepare(environment: Environment, key: &Key, link: &InviteLink) -> Result<Workspace> {
-    let (vault, how) = match unlock(&environment, key) {
-        Ok((vault, workspace)) if workspace == link.workspace => (vault, Start::Open),
+    let (custody, how) = match unlock(&environment, key) {
+        Ok((custody, workspace)) if workspace == link.workspace => (custody, Start::Open),
         Ok(_) => {
             let text = "the folder holds another workspace: join in an empty folder";
             return Err(Error::new(ErrorKind::AlreadyExists, text));
         }
         Err(error) if error.kind() == ErrorKind::NotAWorkspace => {
             let vault = Vault::generate(&*environment.random);
-            store_vault(&environment, &vault, key)?;
-            (vault, Start::Create)
+            (Custody::create(&environment, vault, key)?, Start::Create)
         }
         Err(error) => return Err(error),
     };
-    let engine = start(&environment, &vault, link.workspace, how)?;
-    Workspace::new(engine, environment.storage)
+    let engine = start(&environment, &custody, link.workspace, how)?;
+    Workspace::new(engine, custody, environment.storage)
 }

@@ -129,6 +129,7 @@ impl Workspace {
         }
         let inner = Arc::clone(&self.inner);
         blocking(move || {
+            inner.custody.close();
             inner.engine.close();
             Ok(())
         })

@@ -7,11 +7,15 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
-use super::{LOCK_FILE, LockError, Storage, StorageFile};
+use super::{LOCK_FILE, LockError, Origin, Storage, StorageFile};
 
 /// Longest process id that a lock file can hold, in digits.
 const PID_DIGITS_MAX: u64 = 10;
+
+/// Longest name of a machine, in bytes.
+const MACHINE_BYTES_MAX: usize = 64;
 
 /// A folder that exists.
 #[derive(Debug, Clone)]
@@ -146,6 +150,13 @@ impl Storage for FolderStorage {
         self.resolve_folder(folder).map(drop)
     }
 
+    fn origin(&self, path: &str) -> io::Result<Origin> {
+        let metadata = fs::metadata(self.resolve_file(path)?)?;
+        let born = metadata.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
+        let born_ns = born.map_or(0, |born| u64::try_from(born.as_nanos()).unwrap_or(u64::MAX));
+        Ok(Origin { machine: machine(), file: file_number(&metadata), born_ns })
+    }
+
     fn lock(&self) -> Result<Box<dyn Send + Sync>, LockError> {
         let path = self.resolve_file(LOCK_FILE)?;
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
@@ -170,6 +181,28 @@ impl Storage for FolderStorage {
         }
         Ok(Box::new(file))
     }
+}
+
+#[cfg(unix)]
+fn file_number(metadata: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn file_number(_: &fs::Metadata) -> u64 {
+    0
+}
+
+/// A name of this machine that its copies and restarts keep and others do not have; empty where there
+/// is none to be had without asking the operating system in ways of its own.
+fn machine() -> String {
+    let read = |path| fs::read_to_string(path).ok();
+    let name = if cfg!(windows) {
+        std::env::var("COMPUTERNAME").ok()
+    } else {
+        read("/etc/machine-id").or_else(|| read("/var/lib/dbus/machine-id"))
+    };
+    name.map(|name| name.trim().to_owned()).filter(|name| name.len() <= MACHINE_BYTES_MAX).unwrap_or_default()
 }
 
 fn read_pid(file: &mut File) -> Option<u32> {

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use disk::{Change, Content, Crash, Durable, FileId, Node};
 
-use super::{LockError, Storage, StorageFile};
+use super::{LockError, Origin, Storage, StorageFile};
 
 /// Bytes that a disk writes all or not at all.
 pub const SECTOR_LEN: usize = disk::SECTOR;
@@ -49,6 +49,7 @@ struct Disk {
     capacity: Option<u64>,
     read_only: bool,
     locked: bool,
+    machine: String,
 }
 
 /// Every change since the start, and how far a replay of them has come.
@@ -162,6 +163,16 @@ impl MemoryStorage {
         let file = disk.file(path).expect("the file to damage exists");
         Arc::make_mut(disk.files.entry(file).or_default()).write(offset, bytes);
         disk.durable.damage(file, offset, bytes);
+    }
+
+    /// The files as they are now, durable, on another machine.
+    #[must_use]
+    pub fn copy_to(&self, machine: &str) -> Self {
+        let disk = self.disk();
+        let (names, files) = (disk.names.clone(), disk.files.clone());
+        let durable = Durable::settled(names.clone(), files.clone());
+        let disk = Disk { names, files, durable, machine: machine.to_owned(), ..Disk::default() };
+        Self { disk: Arc::new(Mutex::new(disk)) }
     }
 
     /// The content of a file as a reader sees it now, or `None` if it is missing. Counts as nothing.
@@ -312,6 +323,13 @@ impl Storage for MemoryStorage {
         disk.begin()?;
         disk.record(Change::SyncFolder { folder: folder.to_owned() });
         Ok(())
+    }
+
+    fn origin(&self, path: &str) -> io::Result<Origin> {
+        let mut disk = self.disk();
+        disk.begin()?;
+        let file = disk.file(path).ok_or_else(not_found)?;
+        Ok(Origin { machine: disk.machine.clone(), file, born_ns: 0 })
     }
 
     fn lock(&self) -> Result<Box<dyn Send + Sync>, LockError> {

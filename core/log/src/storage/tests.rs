@@ -38,6 +38,12 @@ fn keeps_its_promises(storage: &dyn Storage) {
     let mut bytes = [1; 8];
     storage.open("log/b", true).expect("is there").read_at(0, &mut bytes).expect("reads");
     assert_eq!(&bytes, b"sta\0\0\0\0\0");
+    let origin = storage.origin("log/b").expect("is there");
+    assert_eq!(storage.origin("log/b").expect("is there"), origin);
+    storage.open("log/c", true).expect("makes");
+    assert_ne!(storage.origin("log/c").expect("is there").file, origin.file);
+    assert_eq!(kind(storage.origin("log/d")), io::ErrorKind::NotFound);
+    storage.remove("log/c").expect("removes");
     file.sync().expect("syncs");
     storage.open("log/a", true).expect("makes");
     storage.open("other", true).expect("makes");

@@ -5,11 +5,16 @@ use tidelog_log::env::SeededRandom;
 use super::*;
 
 fn vault() -> Vault {
-    Vault { root: Some(Secret::new([3; 32])), ..Vault::generate(&SeededRandom::new(1)) }
+    let mut vault = Vault::generate(&SeededRandom::new(1));
+    vault.life.home = Some([4; 32]);
+    vault.root = Some(Secret::new([3; 32]));
+    vault.next = Some(Life { incarnation: [5; 16], home: Some([6; 32]) });
+    vault
 }
 
 fn seal(key: &Key) -> Vec<u8> {
-    vault().seal(key, Cost::FLOOR, &SeededRandom::new(2)).expect("seals")
+    let random = SeededRandom::new(2);
+    vault().seal(&VaultKey::new(key, Cost::FLOOR, &random).expect("stretches"), &random)
 }
 
 /// A vault under the passphrase "correct horse", with the key it was stretched to.
@@ -22,12 +27,12 @@ fn stretched() -> (Vec<u8>, Secret) {
 
 fn same(a: &Vault, b: &Vault) -> bool {
     a.seed.as_bytes() == b.seed.as_bytes()
-        && a.incarnation == b.incarnation
+        && (a.life, a.next) == (b.life, b.next)
         && a.root.as_ref().map(Secret::as_bytes) == b.root.as_ref().map(Secret::as_bytes)
 }
 
-fn opens_to(result: Result<Vault, VaultError>) -> Result<(), VaultError> {
-    result.map(|opened| assert!(same(&opened, &vault())))
+fn opens_to(result: Result<(Vault, VaultKey), VaultError>) -> Result<(), VaultError> {
+    result.map(|(opened, _)| assert!(same(&opened, &vault())))
 }
 
 #[test]
@@ -48,10 +53,41 @@ fn the_raw_key_opens_and_another_does_not() {
 }
 
 #[test]
-fn a_vault_without_a_root_secret_round_trips() {
-    let joined = Vault { root: None, ..vault() };
-    let bytes = joined.seal(&Key::raw([1; 32]), Cost::DEFAULT, &SeededRandom::new(2)).expect("seals");
-    assert!(same(&Vault::open(&bytes, &Key::raw([1; 32])).expect("opens"), &joined));
+fn whatever_a_vault_holds_and_lacks_round_trips() {
+    let key = Key::raw([1; 32]);
+    let random = SeededRandom::new(2);
+    let sealing = VaultKey::new(&key, Cost::DEFAULT, &random).expect("no stretching");
+    for root in [None, vault().root] {
+        for next in [None, vault().next] {
+            for home in [None, vault().life.home] {
+                let mut written = Vault { root: root.clone(), next, ..vault() };
+                written.life.home = home;
+                let (read, _) = Vault::open(&written.seal(&sealing, &random), &key).expect("opens");
+                assert!(same(&read, &written), "{written:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_vault_seals_again_under_the_key_it_was_opened_with_and_knows_that_key() {
+    let passphrase = Key::passphrase("correct horse");
+    let (mut vault, key) = Vault::open(&seal(&passphrase), &passphrase).expect("opens");
+    assert_eq!(key.is_of(&passphrase), Ok(true));
+    assert_eq!(key.is_of(&Key::passphrase("other")), Ok(false));
+    assert_eq!(key.is_of(&Key::raw([1; 32])), Ok(false));
+    vault.root = None;
+    let sealed = vault.seal(&key, &SeededRandom::new(9));
+    assert!(Vault::open(&sealed, &passphrase).expect("opens").0.root.is_none());
+}
+
+#[test]
+fn content_that_says_it_holds_something_else_is_refused() {
+    let mut content = [1; 81];
+    for held in 0..=u8::MAX {
+        content[80] = held;
+        assert_eq!(Vault::decode(&content).is_some(), held == 0, "{held}");
+    }
 }
 
 #[test]
@@ -68,11 +104,12 @@ fn every_single_bit_flip_under_a_raw_key_is_refused() {
 #[test]
 fn every_single_bit_flip_under_a_passphrase_is_refused() {
     let (bytes, key) = stretched();
-    assert_eq!(opens_to(Vault::unseal(&bytes, &key)), Ok(()));
+    let unseal = |bytes: &[u8]| Vault::unseal(bytes, &key).map(|opened| assert!(same(&opened, &vault())));
+    assert_eq!(unseal(&bytes), Ok(()));
     for bit in 0..bytes.len() * 8 {
         let mut flipped = bytes.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
-        assert_eq!(opens_to(Vault::unseal(&flipped, &key)), Err(VaultError::WrongKey), "bit {bit}");
+        assert_eq!(unseal(&flipped), Err(VaultError::WrongKey), "bit {bit}");
     }
 }
 
@@ -108,14 +145,14 @@ fn costs_are_taken_at_their_bounds_and_refused_beyond() {
 #[test]
 fn a_vault_is_never_sealed_at_a_cost_that_does_not_open() {
     let cheap = Cost { memory_kib: 8, passes: 1, lanes: 1 };
-    let sealed = vault().seal(&Key::passphrase("x"), cheap, &SeededRandom::new(2));
-    assert_eq!(sealed, Err(VaultError::Cost));
+    let key = VaultKey::new(&Key::passphrase("x"), cheap, &SeededRandom::new(2));
+    assert_eq!(key.map(drop), Err(VaultError::Cost));
 }
 
 #[test]
 fn an_empty_passphrase_is_refused() {
-    let sealed = vault().seal(&Key::passphrase(""), Cost::FLOOR, &SeededRandom::new(2));
-    assert_eq!(sealed, Err(VaultError::EmptyPassphrase));
+    let key = VaultKey::new(&Key::passphrase(""), Cost::FLOOR, &SeededRandom::new(2));
+    assert_eq!(key.map(drop), Err(VaultError::EmptyPassphrase));
 }
 
 #[test]
@@ -134,6 +171,6 @@ fn a_newer_version_asks_for_an_upgrade_and_a_stranger_is_no_vault() {
 fn debug_shows_no_key() {
     assert_eq!(format!("{:?}", Key::passphrase("hunter2")), "Key(..)");
     assert_eq!(format!("{:?}", Key::raw([1; 32])), "Key(..)");
-    let shown = format!("{:?}", Vault { incarnation: [0; 16], ..vault() });
+    let shown = format!("{:?}", vault());
     assert!(shown.contains("seed: Secret(..)") && shown.contains("root: Some(Secret(..))"), "{shown}");
 }
