@@ -286,7 +286,10 @@ fn copy(from: &Path, to: &Path) {
         if entry.path().is_dir() {
             copy(&entry.path(), &target);
         } else if entry.file_name() != "lock" {
-            std::fs::copy(entry.path(), target).expect("copies");
+            std::fs::copy(entry.path(), &target).expect("copies");
+            // A killed process leaves a file that was on the disk; a fresh copy is not, and the first
+            // sync of whoever opens it would pay for that.
+            std::fs::File::open(target).and_then(|file| file.sync_all()).expect("syncs");
         }
     }
 }
