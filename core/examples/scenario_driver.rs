@@ -1,201 +1,421 @@
-//! Plays one role of the cross-language scenarios: reads a command as a JSON line, calls the public
-//! API, answers with a JSON line `{"ok": value}` or `{"error": code}`. See `tests/test_scenarios.py`.
-
+//! Plays roles of the cross-language scenarios: reads a command as a JSON line, calls the public API,
+//! answers with a JSON line `{"ok": value}` or `{"error": code}`. The words are in
+//! `tests/words.json`.
 #![allow(clippy::print_stdout, reason = "it answers on standard output")]
+#![allow(clippy::cast_possible_truncation, reason = "the numbers of scenarios are small")]
 
+use std::collections::HashMap;
 use std::io::BufRead as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json};
 use tidelog::{
-    Collection, CollectionOptions, Document, InviteOptions, JoinOptions, Key, Link, Policy, Query, Result,
-    Role, Value, Workspace,
+    Collection, CollectionOptions, Database, Document, Edit, EntryId, Environment, InviteOptions, Item,
+    JoinOptions, Key, Link, LinkEvent, LinkEvents, LinkState, Live, Notice, Policy, Query, Result,
+    Role as Right, SyncReport, Value, Version, Watch, WatchOptions, Workspace,
 };
+use tidelog_log::env::{Clock, SystemClock};
 
-const KEY: [u8; 32] = [7; 32];
+static AHEAD_MS: AtomicU64 = AtomicU64::new(0);
 
-#[derive(Default)]
-struct Driver {
-    workspace: Option<Workspace>,
-    link: Option<Link>,
+/// The system's clock, moved forward by `advance`.
+#[derive(Debug)]
+struct MovedClock;
+
+impl Clock for MovedClock {
+    fn now_ms(&self) -> u64 {
+        SystemClock.now_ms() + AHEAD_MS.load(Ordering::SeqCst)
+    }
 }
 
-fn text<'c>(command: &'c Json, field: &str) -> &'c str {
-    command[field].as_str().unwrap_or_default()
+/// Dates, UUIDs and decimals are text in Rust.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    id: String,
+    title: String,
+    when: Option<String>,
+    uid: String,
+    price: String,
+    big: i64,
+    data: Value,
+    done: bool,
 }
 
+enum Stream {
+    Watch(Watch),
+    Live(Live<Value>, bool),
+    Link(LinkEvents),
+    Ended,
+}
+
+fn text<'c>(c: &'c Json, field: &str) -> &'c str {
+    c[field].as_str().unwrap_or_default()
+}
+fn texts<T: std::str::FromStr>(c: &Json, field: &str) -> Vec<T> {
+    c[field].as_array().into_iter().flatten().filter_map(|id| id.as_str()?.parse().ok()).collect()
+}
+fn number(c: &Json, field: &str) -> usize {
+    c[field].as_u64().unwrap_or(0) as usize
+}
 fn value(json: &Json) -> Result<Value> {
     Value::from_json(&json.to_string())
 }
-
-fn plain(value: &Value) -> Result<Json> {
-    Ok(serde_json::from_str(&value.to_json()?).expect("the engine writes JSON"))
+fn plain(value: Option<&Value>) -> Json {
+    value.map_or(Json::Null, |value| {
+        serde_json::from_str(&value.to_json().expect("stored values are JSON")).expect("JSON")
+    })
+}
+fn item(c: &Json, item: &Item<Value>) -> Json {
+    let value = plain(Some(&item.value));
+    if c["key_field"].is_null() { json!({ "key": item.key, "value": value }) } else { value }
+}
+fn items(c: &Json, found: &[Item<Value>]) -> Json {
+    found.iter().map(|found| item(c, found)).collect()
+}
+fn versions(versions: &[Version]) -> Json {
+    let version = |v: &Version| {
+        let user = v.user.map(|user| user.to_string());
+        json!({ "kind": v.kind.name(), "value": plain(v.value.as_ref()), "local": v.local, "user": user,
+            "author": v.author.to_string(), "entry": v.entry.to_string() })
+    };
+    versions.iter().map(version).collect()
+}
+fn report(r: SyncReport) -> Json {
+    json!({ "sent": r.sent, "received": r.received, "bytes_sent": r.bytes_sent,
+        "bytes_received": r.bytes_received, "round_trips": r.round_trips })
+}
+const fn state_name(state: LinkState) -> &'static str {
+    match state {
+        LinkState::Offline => "offline",
+        LinkState::Connecting => "connecting",
+        LinkState::CatchingUp => "catching-up",
+        LinkState::Live => "live",
+    }
+}
+fn event(notice: Option<Notice>) -> Json {
+    match notice {
+        None => Json::Null,
+        Some(Notice::Lagged(lost)) => json!({ "lost": lost }),
+        Some(Notice::Event(e)) => json!({ "kind": e.kind.name(), "database": e.database,
+            "collection": e.collection, "owner": e.owner.map(|owner| owner.to_string()), "key": e.key,
+            "old": plain(e.old.as_ref()), "new": plain(e.new.as_ref()), "local": e.local,
+            "author": e.author.to_string(), "entry": e.entry.to_string() }),
+    }
 }
 
-impl Driver {
+fn key(c: &Json) -> Key {
+    match c["passphrase"].as_str() {
+        Some(passphrase) => Key::passphrase(passphrase),
+        None => Key::raw([c["key_byte"].as_u64().unwrap_or(7) as u8; 32]),
+    }
+}
+fn environment(c: &Json) -> Environment {
+    let mut environment = Environment::folder(text(c, "path"));
+    environment.clock = Arc::new(MovedClock);
+    environment
+}
+fn options(c: &Json) -> CollectionOptions {
+    let documents = c["policy"] == "document" || text(c, "op").starts_with("doc_");
+    let policy = if documents { Policy::Document } else { Policy::Lww };
+    CollectionOptions::default().policy(policy).key_field(c["key_field"].as_str())
+}
+fn query(c: &Json) -> Result<Query> {
+    let mut query = Query::new().sort(texts::<String>(c, "sort")).offset(number(c, "offset"));
+    if !c["where"].is_null() {
+        query = query.filter(&c["where"])?;
+    }
+    query.limit = c["limit"].as_u64().map(|limit| limit as usize);
+    query.cursor = c["cursor"].as_str().map(str::to_owned);
+    query.ids = c["ids"].is_array().then(|| texts(c, "ids"));
+    Ok(query)
+}
+
+fn edit(document: &mut Edit<'_>, e: &Json) -> Result<()> {
+    let (at, position) = (text(e, "at"), number(e, "position"));
+    match text(e, "kind") {
+        "set" => document.set(at, &value(&e["value"])?),
+        "delete" => document.delete(at).map(drop),
+        "insert" => document.insert(at, position, &value(&e["value"])?),
+        "splice_text" => document.splice_text(at, position, number(e, "delete"), text(e, "text")),
+        _ => document.increment(at, e["by"].as_i64().expect("a number")),
+    }
+}
+
+#[derive(Default)]
+struct Role {
+    workspace: Option<Workspace>,
+    link: Option<Link>,
+    streams: HashMap<String, Stream>,
+}
+
+impl Role {
     fn workspace(&self) -> &Workspace {
         self.workspace.as_ref().expect("scenarios open a workspace first")
     }
-
-    fn collection(&self, command: &Json) -> Result<Collection<Value>> {
-        let policy = if command["policy"] == "document" { Policy::Document } else { Policy::Lww };
-        let options = CollectionOptions::default().policy(policy).key_field(None);
-        let collection = self.workspace().database("main").collection_with(text(command, "in"), options);
-        match command["of"].as_str() {
-            None => Ok(collection),
-            Some("me") => collection.own(),
-            Some(user) => Ok(collection.of(user.parse().expect("scenarios name users by id"))),
+    fn link(&self) -> &Link {
+        self.link.as_ref().expect("scenarios connect first")
+    }
+    fn database(&self, c: &Json) -> Database {
+        self.workspace().database(c["database"].as_str().unwrap_or("main"))
+    }
+    fn collection<T: Serialize + DeserializeOwned>(&self, c: &Json) -> Result<Collection<T>> {
+        let found = self.database(c).collection_with(text(c, "in"), options(c));
+        match c["of"].as_str() {
+            None => Ok(found),
+            Some("me") => found.own(),
+            Some(user) => Ok(found.of(user.parse().expect("scenarios name users by id"))),
         }
     }
-
-    fn document(&self, command: &Json) -> Result<Document> {
-        self.collection(command)?.document(text(command, "key"))
+    fn records(&self, c: &Json) -> Result<Collection<Record>> {
+        self.collection(&json!({ "by": c["by"], "in": c["in"], "key_field": "id" }))
+    }
+    fn document(&self, c: &Json) -> Result<Document> {
+        self.collection::<Value>(c)?.document(text(c, "key"))
     }
 
-    fn query(command: &Json) -> Result<Query> {
-        let sort = command["sort"].as_array().into_iter().flatten().filter_map(Json::as_str);
-        let mut query = Query::new().sort(sort);
-        if !command["where"].is_null() {
-            query = query.filter(&command["where"])?;
+    fn hear(&mut self, c: &Json, stream: Stream) -> Json {
+        self.streams.insert(text(c, "stream").to_owned(), stream);
+        Json::Null
+    }
+
+    async fn transaction(&self, c: &Json) -> Result<Json> {
+        let mut transaction = self.database(c).transaction();
+        let mut answers = Vec::new();
+        for w in c["writes"].as_array().into_iter().flatten() {
+            let mut collection = transaction.collection_with::<Value>(text(w, "in"), options(w));
+            let (key, new) = (text(w, "key"), value(&w["value"])?);
+            answers.push(match text(w, "op") {
+                "put" if w["key"].is_null() => json!(collection.put_value(&new)?),
+                "put" => json!(collection.put(key, &new)?),
+                "insert" => item(w, &collection.insert_item(new)?),
+                "patch" => json!(collection.patch(key, &new)?),
+                "delete" => json!(collection.delete(key)?),
+                _ => plain(collection.get(key)?.as_ref()),
+            });
         }
-        query.limit = command["limit"].as_u64().map(|limit| usize::try_from(limit).expect("small"));
-        Ok(query)
+        let rolled_back = c["roll_back"] == true;
+        let committed = !rolled_back && transaction.commit().await?.is_some();
+        Ok(json!({ "answers": answers, "committed": committed }))
     }
 
-    async fn run(&mut self, command: &Json) -> Result<Json> {
-        let path = text(command, "path");
-        let key = text(command, "key");
-        let number = |field: &str| usize::try_from(command[field].as_u64().unwrap_or(0)).expect("small");
-        Ok(match text(command, "op") {
-            "create" => {
-                self.workspace = Some(Workspace::create(path, Key::raw(KEY), text(command, "name")).await?);
-                Json::Null
+    async fn next(&mut self, c: &Json) -> Result<Json> {
+        Ok(match self.streams.get_mut(text(c, "stream")).expect("scenarios begin a stream first") {
+            Stream::Ended => Json::Null,
+            Stream::Watch(watch) => event(watch.next().await),
+            Stream::Live(live, true) => live.next().await?.map_or(Json::Null, |found| items(c, found)),
+            Stream::Live(live, begun) => {
+                *begun = true;
+                items(c, live.current())
             }
-            "open" => {
-                let wrong = command["wrong_key"] == true;
-                let key = Key::raw(if wrong { [8; 32] } else { KEY });
-                self.workspace = Some(Workspace::open(path, key).await?);
-                Json::Null
-            }
-            "join" => {
-                let options =
-                    JoinOptions { profile: text(command, "profile").into(), timeout_ms: Some(60_000) };
-                self.workspace =
-                    Some(Workspace::join(path, Key::raw(KEY), text(command, "invite"), options).await?);
-                Json::Null
-            }
-            "invite" => {
-                let mut options = InviteOptions::new(text(command, "relay"));
-                options.auto_approve = true;
-                options.role = if command["role"] == "reader" { Role::Reader } else { Role::Writer };
-                json!(self.workspace().invite(options).await?.uri)
-            }
-            "connect" => {
-                let link = self.workspace().connect(text(command, "relay"))?;
-                link.wait_live(Duration::from_secs(60)).await?;
-                self.link = Some(link);
-                Json::Null
-            }
-            "disconnect" => {
-                if let Some(link) = self.link.take() {
-                    link.stop().await;
-                }
-                Json::Null
-            }
-            "sync" => {
-                self.workspace().sync(text(command, "relay")).await?;
-                Json::Null
-            }
-            "close" => {
-                self.workspace().shutdown().await?;
-                Json::Null
-            }
-            "put" => {
-                self.collection(command)?.put(key, &value(&command["value"])?).await?;
-                Json::Null
-            }
-            "patch" => {
-                self.collection(command)?.patch(key, &value(&command["value"])?).await?;
-                Json::Null
-            }
-            "get" => match self.collection(command)?.get(key)? {
-                Some(value) => plain(&value)?,
-                None => Json::Null,
-            },
-            "delete" => json!(self.collection(command)?.delete(key).await?),
-            "count" => json!(self.collection(command)?.count(&Self::query(command)?)?),
-            "query" => {
-                let items = self.collection(command)?.query(&Self::query(command)?)?;
-                json!(items.into_iter().map(|item| item.key).collect::<Vec<_>>())
-            }
-            "transaction" => {
-                let mut transaction = self.workspace().database("main").transaction();
-                for put in command["puts"].as_array().into_iter().flatten() {
-                    let options = CollectionOptions::default().key_field(None);
-                    let mut collection = transaction.collection_with::<Value>(text(put, "in"), options);
-                    collection.put(text(put, "key"), &value(&put["value"])?)?;
-                }
-                transaction.commit().await?;
-                Json::Null
-            }
-            "splice" => {
-                let document = self.document(command)?;
-                document
-                    .splice_text(
-                        text(command, "at"),
-                        number("position"),
-                        number("delete"),
-                        text(command, "text"),
-                    )
-                    .await?;
-                Json::Null
-            }
-            "text" => json!(self.document(command)?.text(text(command, "at"))?),
-            "set" => {
-                self.document(command)?.set(text(command, "at"), &value(&command["value"])?).await?;
-                Json::Null
-            }
-            "increment" => {
-                let by = command["amount"].as_i64().unwrap_or(1);
-                self.document(command)?.increment(text(command, "at"), by).await?;
-                Json::Null
-            }
-            "look" => match self.document(command)?.get(text(command, "at"))? {
-                Some(value) => plain(&value)?,
-                None => Json::Null,
-            },
-            "history" => {
-                let versions = self.collection(command)?.history(key)?;
-                json!(versions.iter().map(|version| version.kind.name()).collect::<Vec<_>>())
-            }
-            "changes" => {
-                let log = self.workspace().database("main").log();
-                let changes = log.changes_since(command["cursor"].as_str(), 1_000)?;
-                let keys = changes.items.iter().map(|change| change.key.clone());
-                let mut keys: Vec<_> = keys.filter(|key| !key.is_empty()).collect();
-                keys.sort();
-                json!({ "keys": keys, "cursor": changes.cursor })
-            }
-            "entries" => json!(self.workspace().database("main").log().entry_ids()?.len()),
-            "me" => json!(self.workspace().me()?.user.to_string()),
-            "members" => {
-                let mut roles: Vec<_> =
-                    self.workspace().members()?.iter().map(|member| member.role.to_string()).collect();
-                roles.sort();
-                json!(roles)
-            }
-            "root" => json!(self.workspace().stats()?.root.to_string()),
-            other => panic!("unknown operation {other}"),
+            Stream::Link(events) => json!(events.next().await.map(|event| match event {
+                LinkEvent::State(state) => state_name(state),
+                LinkEvent::Progress(_) => "progress",
+                LinkEvent::Failed { .. } => "failed",
+                LinkEvent::Lagged(_) => "lagged",
+            })),
         })
     }
 }
 
+/// Plays one command of the role that `by` names. Words about another role get its workspace.
+#[rustfmt::skip]
+async fn play(role: &mut Role, other: Option<Workspace>, c: &Json) -> Result<Json> {
+    let id = text(c, "key");
+    let log = || role.database(c).log();
+    let other_log = || {
+        let other = other.as_ref().expect("scenarios name a role");
+        other.database(c["database"].as_str().unwrap_or("main")).log()
+    };
+    Ok(match text(c, "op") {
+        "create" => json!(role.workspace = Some(Workspace::create_in(environment(c), key(c), text(c, "name")).await?)),
+        "open" => json!(role.workspace = Some(match c["create"].as_str() {
+            Some(name) => Workspace::open_or_create_in(environment(c), key(c), name).await?,
+            None => Workspace::open_in(environment(c), key(c)).await?,
+        })),
+        "join" => {
+            let options = JoinOptions { profile: text(c, "profile").into(), timeout_ms: c["timeout_ms"].as_u64() };
+            json!(role.workspace = Some(Workspace::join_in(environment(c), key(c), text(c, "invite"), options).await?))
+        }
+        "shutdown" => json!(role.workspace().shutdown().await?),
+        "identity" => json!({ "id": role.workspace().id().to_string(), "name": role.workspace().name()? }),
+        "me" => {
+            let me = role.workspace().me()?;
+            json!({ "user": me.user.to_string(), "device": me.device.to_string(), "role": me.role.to_string(), "profile": me.profile })
+        }
+        "set_profile" => json!(role.workspace().set_profile(text(c, "name")).await?),
+        "members" => role.workspace().members()?.iter().map(|m| json!({
+            "user": m.user.to_string(), "role": m.role.to_string(), "profile": m.profile, "me": m.me,
+            "devices": m.devices.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        })).collect(),
+        "devices" => role.workspace().devices().iter().map(|d| json!({
+            "device": d.device.to_string(), "user": d.user.to_string(), "added_by": d.added_by.to_string(), "me": d.me,
+        })).collect(),
+        "invite" => {
+            let mut options = InviteOptions::new(text(c, "relay"));
+            options.auto_approve = c["auto_approve"] == true;
+            options.same_user = c["same_user"] == true;
+            options.uses = c["uses"].as_u64().map_or(options.uses, |uses| uses as u32);
+            options.expires_in_ms = c["expires_in_ms"].as_u64().unwrap_or(options.expires_in_ms);
+            options.role = Right::ALL.into_iter().find(|role| c["role"] == role.to_string()).unwrap_or(options.role);
+            let invite = role.workspace().invite(options).await?;
+            json!({ "id": invite.id, "uri": invite.uri })
+        }
+        "invites" => role.workspace().invites().iter().map(|i| json!({ "id": i.id, "uri": i.uri })).collect(),
+        "withdraw" => json!(role.workspace().withdraw(text(c, "id"))?),
+        "requests" => role.workspace().requests().await?.iter().map(|r| json!({
+            "id": r.id, "profile": r.profile, "device": r.device.to_string(), "role": r.role.to_string(),
+        })).collect(),
+        "approve" => json!(role.workspace().approve(text(c, "id")).await?),
+        "databases" => json!(role.workspace().databases()?),
+        "stats" => {
+            let s = role.workspace().stats()?;
+            json!({ "entries": s.entries, "log_bytes": s.log_bytes, "streams": s.streams, "chains": s.chains,
+                "users": s.users, "devices": s.devices, "root": s.root.to_string() })
+        }
+        "verify" => {
+            let told = Arc::new(Mutex::new((0, 0)));
+            let tell = Arc::clone(&told);
+            let r = role.workspace().verify(move |done, total| *tell.lock().expect("no panic") = (done, total)).await?;
+            let (done, total) = *told.lock().expect("no panic");
+            json!({ "entries": r.entries, "bytes": r.bytes, "signatures": r.signatures, "damaged": r.damaged,
+                "problems": r.problems, "done": done, "total": total })
+        }
+        "sync" => report(role.workspace().sync(text(c, "relay")).await?),
+        "sync_with" => report(role.workspace().sync_with(&other.expect("scenarios name a role")).await?),
+        "connect" => json!(role.link = Some(role.workspace().connect(text(c, "relay"))?)),
+        "wait_live" => json!(role.link().wait_live(Duration::from_millis(number(c, "timeout_ms") as u64)).await?),
+        "link_state" => {
+            let p = role.link().progress();
+            json!({ "state": state_name(role.link().state()), "pending": role.link().pending(),
+                "last_error": role.link().last_error().map(|error| error.kind().code()),
+                "progress": { "received": p.received, "received_total": p.received_total, "sent": p.sent,
+                    "sent_total": p.sent_total, "bytes_received": p.bytes_received, "bytes_sent": p.bytes_sent } })
+        }
+        "stop" => match &role.link {
+            Some(link) => json!(link.stop().await),
+            None => Json::Null,
+        },
+        "names" => json!([role.database(c).name(), role.collection::<Value>(c)?.name()]),
+        "collections" => role.database(c).collections()?.into_iter().map(|(name, _)| name).collect(),
+        "transaction" => role.transaction(c).await?,
+        "put" if c["key"].is_null() => json!(role.collection(c)?.put_value(&value(&c["value"])?).await?),
+        "put" => json!(role.collection(c)?.put(id, &value(&c["value"])?).await?),
+        "put_many" => {
+            let given = c["items"].as_array().into_iter().flatten();
+            let new: Vec<_> = given.map(|item| Ok((item["key"].as_str().map(str::to_owned), value(&item["value"])?))).collect::<Result<_>>()?;
+            let summary = role.collection::<Value>(c)?.put_many(new).await?;
+            json!({ "items": summary.items, "entries": summary.entries, "done": summary.items, "total": summary.items })
+        }
+        "insert" => item(c, &role.collection(c)?.insert_item(value(&c["value"])?).await?),
+        "get" => plain(role.collection(c)?.get(id)?.as_ref()),
+        "get_raw" => plain(role.collection(&json!({ "in": c["in"], "key_field": "id" }))?.get(id)?.as_ref()),
+        "put_record" => {
+            let mut record = c["record"].clone();
+            record["big"] = text(&record, "big").parse::<i64>().expect("a number").into();
+            record["data"] = json!({ "$bytes": record["data"] });
+            if record["done"].is_null() { record["done"] = false.into(); }
+            let record: Record = tidelog::from_value(value(&record)?)?;
+            json!(role.records(c)?.put_value(&record).await?)
+        }
+        "get_record" => match role.records(c)?.get(id)? {
+            None => Json::Null,
+            Some(record) => {
+                let mut texts = plain(Some(&tidelog::to_value(&record)?));
+                texts["big"] = record.big.to_string().into();
+                texts["data"] = texts["data"]["$bytes"].take();
+                texts
+            }
+        },
+        "patch" => json!(role.collection::<Value>(c)?.patch(id, &value(&c["value"])?).await?),
+        "update" => {
+            let add = c["add"].as_i64();
+            let change = |now: Option<i64>| add.map(|add| now.unwrap_or(0) + add);
+            json!(role.collection::<i64>(c)?.update(id, change).await?)
+        }
+        "delete" => json!(role.collection::<Value>(c)?.delete(id).await?),
+        "first" => role.collection(c)?.first(&query(c)?)?.map_or(Json::Null, |found| item(c, &found)),
+        "all" => items(c, &role.collection(c)?.all()?),
+        "query" => {
+            let page = role.collection(c)?.page(&query(c)?)?;
+            json!({ "items": items(c, &page.items), "cursor": page.cursor })
+        }
+        "count" => json!(role.collection::<Value>(c)?.count(&query(c)?)?),
+        "history" => versions(&role.collection::<Value>(c)?.history(id)?),
+        "doc_get" => plain(role.document(c)?.get(text(c, "at"))?.as_ref()),
+        "doc_text" => json!(role.document(c)?.text(text(c, "at"))?),
+        "doc_edit" => {
+            let edits = c["edits"].as_array().into_iter().flatten();
+            json!(role.document(c)?.change(|document| edits.into_iter().try_for_each(|e| edit(document, e))).await?)
+        }
+        "doc_heads" => json!(role.document(c)?.heads()?),
+        "doc_history" => versions(&role.document(c)?.history()?),
+        "entry_ids" => log().entry_ids()?.iter().map(ToString::to_string).collect(),
+        "missing" => log().missing(&texts(c, "ids"))?.iter().map(ToString::to_string).collect(),
+        "entries" => {
+            let ids: Vec<EntryId> = texts(c, "ids");
+            let held = log().entries(&ids)?;
+            let lacks = ids.iter().zip(&held).filter(|(_, held)| held.is_none()).map(|(id, _)| id.to_string());
+            let bytes = held.iter().flatten().map(|entry| plain(Some(&Value::Bytes(entry.clone()))));
+            json!({ "missing": lacks.collect::<Vec<_>>(), "entries": bytes.collect::<Vec<_>>() })
+        }
+        "append" => json!(log().append(value(&c["entry"])?.as_bytes().expect("bytes"))?),
+        "changes_since" => {
+            let changes = log().changes_since(c["cursor"].as_str(), c["limit"].as_u64().map_or(usize::MAX, |l| l as usize))?;
+            let items = changes.items.iter().map(|change| json!({
+                "kind": change.kind.name(), "collection": change.collection, "owner": change.owner.map(|owner| owner.to_string()),
+                "key": change.key, "entry": change.entry.to_string(), "author": change.author.to_string(), "arrival": change.arrival,
+            }));
+            json!({ "items": items.collect::<Vec<_>>(), "cursor": changes.cursor })
+        }
+        "pull_from" => json!({ "received": log().pull_from(&other_log())?, "sent": 0 }),
+        "push_to" => json!({ "received": 0, "sent": log().push_to(&other_log())? }),
+        "log_sync_with" => {
+            let (received, sent) = log().sync_with(&other_log())?;
+            json!({ "received": received, "sent": sent })
+        }
+        "watch_workspace" => {
+            let pattern = c["pattern"].as_str().unwrap_or("**").to_owned();
+            let options = WatchOptions { pattern, initial: c["initial"] == true };
+            role.hear(c, Stream::Watch(role.workspace().watch(&options)?))
+        }
+        "watch_database" => role.hear(c, Stream::Watch(role.database(c).watch()?)),
+        "watch" => role.hear(c, Stream::Watch(role.collection::<Value>(c)?.watch(c["key"].as_str(), c["initial"] == true)?)),
+        "doc_watch" => role.hear(c, Stream::Watch(role.document(c)?.watch())),
+        "live" => role.hear(c, Stream::Live(role.collection(c)?.live(&query(c)?)?, false)),
+        "link_events" => role.hear(c, Stream::Link(role.link().events())),
+        "next" => role.next(c).await?,
+        "end" => role.hear(c, Stream::Ended),
+        other => panic!("unknown word {other}"),
+    })
+}
+
 #[tokio::main]
 async fn main() {
-    let mut driver = Driver::default();
+    let mut roles: HashMap<String, Role> = HashMap::new();
     for line in std::io::stdin().lock().lines() {
-        let command: Json = serde_json::from_str(&line.expect("reads")).expect("JSON");
-        let answer = match driver.run(&command).await {
+        let c: Json = serde_json::from_str(&line.expect("reads")).expect("JSON");
+        let played = match text(&c, "op") {
+            "reset" => {
+                for role in std::mem::take(&mut roles).into_values() {
+                    if let Some(workspace) = &role.workspace {
+                        workspace.shutdown().await.expect("shuts down");
+                    }
+                }
+                Ok(Json::Null)
+            }
+            "advance" => {
+                AHEAD_MS.fetch_add(number(&c, "ms") as u64, Ordering::SeqCst);
+                Ok(Json::Null)
+            }
+            _ => {
+                let other = roles.get(text(&c, "other")).and_then(|role| role.workspace.clone());
+                play(roles.entry(text(&c, "by").into()).or_default(), other, &c).await
+            }
+        };
+        let answer = match played {
             Ok(value) => json!({ "ok": value }),
             Err(error) => json!({ "error": error.kind().code(), "reason": error.to_string() }),
         };

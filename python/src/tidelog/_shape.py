@@ -127,25 +127,20 @@ class Shape(Generic[T, R]):
 
     def value(self, key: str, plain: Any) -> T | None:
         """The value of an item, or None if it is not there or does not fit the model."""
-        if plain is None:
-            return None
-        try:
-            return self.schema.typed(plain)
-        except _errors.InvalidValueError as error:
-            logger.warning("item `%s` of collection `%s` is left out: %s", key, self.name, error)
-            return None
-
-    def result(self, key: str, plain: Any) -> R | None:
-        """An item as calls give it, or None if it does not fit the model."""
-        value = self.value(key, plain)
-        if value is None or self.key_field is not None:
-            return cast("R | None", value)
-        return cast("R", Item(key, value))
+        return next(iter(self._fitting(key, plain)), None) if plain is not None else None
 
     def results(self, pairs: Iterable[tuple[str, Any]]) -> list[R]:
-        """Those of many items that fit the model."""
-        results = (self.result(key, plain) for key, plain in pairs)
-        return [result for result in results if result is not None]
+        """Those of many items that fit the model, as calls give them. Without a model that is also null."""
+        fitting = ((key, value) for key, plain in pairs for value in self._fitting(key, plain))
+        return [cast("R", value if self.key_field is not None else Item(key, value)) for key, value in fitting]
+
+    def _fitting(self, key: str, plain: Any) -> Iterable[T]:
+        """The value of an item, if it fits the model."""
+        try:
+            return (self.schema.typed(plain),)
+        except _errors.InvalidValueError as error:
+            logger.warning("item `%s` of collection `%s` is left out: %s", key, self.name, error)
+            return ()
 
     def page(self, page: tuple[list[tuple[str, Any]], str | None]) -> Page[R]:
         """A page of a query."""
