@@ -59,6 +59,6 @@ pub use tidelog_log::directory::Role;
 pub use tidelog_log::ids::{DeviceId, EntryId, UserId, WorkspaceId};
 pub use value::{Value, from_value, to_value};
 pub use workspace::{
-    DeviceInfo, EntryInfo, Environment, Invite, InviteOptions, JoinOptions, JoinRequest, Me, Member, Stats,
-    VerifyReport, WatchOptions, Workspace,
+    BackupInfo, BackupKey, BackupReport, DeviceInfo, EntryInfo, Environment, Invite, InviteOptions,
+    JoinOptions, JoinRequest, Me, Member, Stats, VerifyReport, WatchOptions, Workspace,
 };

@@ -3,6 +3,7 @@
 //! Owns the engine and its links. All handles are cheap to clone and stay usable until
 //! [`Workspace::shutdown`]; after that every call answers `closed`.
 
+mod backup;
 mod create;
 mod custody;
 mod databases;
@@ -25,6 +26,7 @@ use std::sync::{Arc, Mutex};
 use tidelog_log::env::{Clock, Random, SystemClock, SystemRandom};
 use tidelog_log::storage::{FolderStorage, Storage};
 
+pub use backup::{BackupInfo, BackupKey, BackupReport};
 pub use databases::WatchOptions;
 pub use invites::{Invite, InviteOptions, JoinRequest};
 pub use join::JoinOptions;

@@ -28,6 +28,7 @@
 //!
 //! Knows neither chains nor permissions: whether an entry may be there is for the log to say.
 
+mod copy;
 mod header;
 mod recover;
 mod scan;
@@ -42,6 +43,7 @@ use crate::entry::{DATA_PAYLOAD_MAX, Entry, HEADER_LEN};
 use crate::ids::WorkspaceId;
 use crate::storage::{Storage, StorageFile};
 
+pub use copy::{HEADER_BYTES, SegmentPart, segment_path, with_epoch};
 use header::{HeaderError, SegmentHeader};
 pub use scan::{Damage, RecoveryReport};
 
@@ -181,10 +183,6 @@ impl From<io::Error> for AppendFailure {
 
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
-}
-
-fn segment_path(number: u32) -> String {
-    format!("{LOG_FOLDER}/{number:08}.seg")
 }
 
 fn segment_number(name: &str) -> Option<u32> {

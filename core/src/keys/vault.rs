@@ -200,6 +200,11 @@ impl VaultKey {
             Err(_) => Ok(false),
         }
     }
+
+    /// Whether it was made of a passphrase.
+    pub(crate) fn is_passphrase(&self) -> bool {
+        self.header.kdf != Kdf::Raw
+    }
 }
 
 impl Vault {

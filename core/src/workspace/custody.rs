@@ -12,7 +12,7 @@ use tidelog_log::storage::{Storage, read_file, replace_file};
 use super::Environment;
 use crate::engine::io_kind;
 use crate::error::{Error, ErrorKind, Result};
-use crate::keys::vault::{Cost, Key, VAULT_LEN_MAX, Vault, VaultError, VaultKey};
+use crate::keys::vault::{Cost, Key, Life, VAULT_LEN_MAX, Vault, VaultError, VaultKey};
 
 /// The file that holds the device's secrets, sealed.
 pub(super) const VAULT: &str = "vault";
@@ -85,6 +85,18 @@ impl Custody {
             self.write(&held.vault.seal(&key, &*self.random))?;
             held.key = key;
             Ok(())
+        })
+    }
+
+    /// The secrets sealed for a backup: under a key of its own, else under the passphrase of the
+    /// workspace; `None` if neither is there.
+    pub(super) fn seal_for_backup(&self, key: Option<&Key>) -> Result<Option<Vec<u8>>> {
+        self.with(|held| {
+            let own = key.map(|key| VaultKey::new(key, self.cost, &*self.random)).transpose()?;
+            let present = Some(&held.key).filter(|key| key.is_passphrase());
+            let homeless = Life { home: None, ..held.vault.life };
+            let vault = Vault { life: homeless, next: None, ..held.vault.clone() };
+            Ok(own.as_ref().or(present).map(|key| vault.seal(key, &*self.random)))
         })
     }
 

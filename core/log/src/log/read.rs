@@ -11,7 +11,7 @@ use super::{Log, LogError, Shared, index};
 use crate::directory::Directory;
 use crate::entry::Entry;
 use crate::ids::{DeviceId, EntryId, StreamId, WorkspaceId};
-use crate::segments::{Place, SegmentError};
+use crate::segments::{Place, SegmentError, SegmentPart};
 use crate::session::{Cursor, Receipt, Replica, ReplicaError};
 use crate::state::{StateBatch, StateRead, StateView};
 use crate::trie::{Filter, Frontier};
@@ -117,6 +117,24 @@ impl Log {
     /// If the storage fails.
     pub fn disk_bytes(&self) -> Result<u64, LogError> {
         Ok(self.inner.shared.segments.disk_bytes()?)
+    }
+
+    /// What of each segment counts now, for a copy of the log.
+    ///
+    /// # Errors
+    ///
+    /// If the log is closed or the storage fails.
+    pub fn parts(&self) -> Result<Vec<SegmentPart>, LogError> {
+        Ok(self.inner.shared.segments.parts()?)
+    }
+
+    /// Reads bytes of a segment as they are.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    pub fn read_part(&self, number: u32, offset: u64, bytes: &mut [u8]) -> Result<(), LogError> {
+        Ok(self.inner.shared.segments.read_part(number, offset, bytes)?)
     }
 
     /// The arrival numbers on the branch that ends in `tip`, from the entry after `after_seq` on.

@@ -60,7 +60,7 @@ impl<E: From<SegmentError>> Pass<'_, E> {
 }
 
 /// Where the entries of a segment end.
-struct End {
+pub(super) struct End {
     /// Start of the last append that counts, or of the part of it that was passed over.
     append: u32,
     /// Behind the last entry that counts.
@@ -145,7 +145,7 @@ impl Segments {
     }
 
     /// Passes over the segments, up to `known_end` or until the last one ends.
-    fn pass<E: From<SegmentError>>(
+    pub(super) fn pass<E: From<SegmentError>>(
         &self,
         from: Option<Place>,
         known_end: Option<(u32, u32)>,
