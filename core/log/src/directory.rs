@@ -11,33 +11,43 @@
 //!
 //! The fold does not verify the signatures of entries, their place in their author's chain, nor
 //! quotas: that is for the log, which also decides what becomes of data entries when a standing
-//! is lost. It knows no removal yet.
+//! is lost, see [`Directory::limits`].
 
 mod body;
 mod certificate;
+mod circles;
+mod cuts;
 mod dag;
+mod fold;
+mod intent;
+mod judge;
 mod keys;
 mod members;
+mod op;
+mod policy;
+mod queries;
+mod rank;
 mod relays;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use body::{
-    Body, BodyError, CERTS_MAX, OPS_MAX, Op, PARENTS_MAX, POLICY_LEN_MAX, PREV_MAX, ParseRoleError, Role,
-    SEALED_KEY_LEN, URL_LEN_MAX, Wrap,
+    Body, BodyError, CERTS_MAX, OPS_MAX, PARENTS_MAX, POLICY_LEN_MAX, PREV_MAX, ParseRoleError, Role,
+    SEALED_KEY_LEN, URL_LEN_MAX,
 };
 pub use certificate::{CERT_LEN, DeviceCert, user_id};
+pub use cuts::{Cause, Limit};
+pub use intent::Objection;
 pub use keys::{Epoch, NextEpoch, key_id};
+pub use op::{CircleSettings, Cut, History, Op, Policy, Purged, Wrap};
+pub use queries::{Circle, Device, Root, User};
 pub use relays::Relay;
 
 use crate::crypto::PublicKey;
 use crate::entry::{Entry, Header, Kind};
-use crate::ids::{CircleId, DeviceId, EntryId, KeyId, UserId, WorkspaceId};
-use dag::{Dag, NodeIndex, View};
-use keys::Keys;
-use members::Members;
-use relays::Relays;
+use crate::ids::{DeviceId, EntryId, KeyId, WorkspaceId};
+use fold::Fold;
 
 /// Why an entry is not taken into the directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -80,39 +90,9 @@ pub enum Refusal {
     /// The author may read only.
     #[error("the author may not write")]
     NotWriter,
-}
-
-/// The root keys of a workspace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Root {
-    /// Signs genesis and the first user.
-    pub pk: DeviceId,
-    /// Receives every epoch key, for recovery.
-    pub kem_pk: [u8; 32],
-}
-
-/// A member of the workspace.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
-    /// The user.
-    pub id: UserId,
-    /// What it may do.
-    pub role: Role,
-    /// Its active devices, sorted.
-    pub devices: Vec<DeviceId>,
-}
-
-/// An active device of a member.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Device {
-    /// The device.
-    pub id: DeviceId,
-    /// The user it belongs to.
-    pub user: UserId,
-    /// The X25519 key that epoch keys are wrapped to.
-    pub kem_pk: [u8; 32],
-    /// The device, or root key, that added it.
-    pub added_by: DeviceId,
+    /// The author may not write in the circle whose key it used.
+    #[error("the author may not write in this circle")]
+    NotInCircle,
 }
 
 /// Where in the directory an entry stands: at itself if it is part of it, else at its `auth`.
@@ -127,34 +107,11 @@ pub fn position(header: &Header, id: EntryId) -> EntryId {
 #[derive(Debug, Clone)]
 pub struct Directory(Arc<Fold>);
 
-#[derive(Debug, Clone)]
-struct Fold {
-    workspace: WorkspaceId,
-    root: Option<Root>,
-    name_commit: Option<[u8; 32]>,
-    public_keys: HashMap<DeviceId, PublicKey>,
-    dag: Dag,
-    members: Members,
-    keys: Keys,
-    relays: Relays,
-    revisions: u64,
-}
-
 impl Directory {
     /// The directory of a workspace, without entries.
     #[must_use]
     pub fn new(workspace: WorkspaceId) -> Self {
-        Self(Arc::new(Fold {
-            workspace,
-            root: None,
-            name_commit: None,
-            public_keys: HashMap::new(),
-            dag: Dag::default(),
-            members: Members::default(),
-            keys: Keys::default(),
-            relays: Relays::default(),
-            revisions: 0,
-        }))
+        Self(Arc::new(Fold::new(workspace)))
     }
 
     /// Takes in an entry. One that is held already changes nothing.
@@ -180,7 +137,7 @@ impl Directory {
             Arc::make_mut(&mut self.0).insert_genesis(entry, body)
         } else {
             let parents = self.0.check(entry, &body, previous)?;
-            Arc::make_mut(&mut self.0).apply(entry, &parents, body.ops);
+            Arc::make_mut(&mut self.0).apply(entry.id(), entry.header().author, &parents, body.ops);
             Ok(())
         }
     }
@@ -191,10 +148,11 @@ impl Directory {
         self.0.workspace
     }
 
-    /// The entries in nobody's past, sorted.
+    /// The entries by authors with standing that are in no other such entry's past, sorted: what the
+    /// next entry builds on.
     #[must_use]
     pub fn heads(&self) -> Vec<EntryId> {
-        let heads: BTreeSet<_> = self.0.dag.heads().map(|(_, id)| id).collect();
+        let heads: BTreeSet<_> = self.0.heads.iter().map(|(_, id)| *id).collect();
         heads.into_iter().collect()
     }
 
@@ -216,11 +174,19 @@ impl Directory {
         self.len() == 0
     }
 
-    /// How often an arrival changed whether an earlier operation counts. When it grows, what was
-    /// accepted by [`Directory::check_data`] has to be checked again.
+    /// How often an arrival changed whether an earlier operation counts.
     #[must_use]
     pub fn revisions(&self) -> u64 {
         self.0.revisions
+    }
+
+    /// The devices whose entries have to be judged again, since this was asked last: how far they
+    /// count, or where they may write, may have changed. What was judged of all others stands.
+    pub fn take_touched(&mut self) -> BTreeSet<DeviceId> {
+        if self.0.touched.is_empty() {
+            return BTreeSet::new();
+        }
+        std::mem::take(&mut Arc::make_mut(&mut self.0).touched)
     }
 
     /// Whether the first entry is the second or in its past. False if one of them is not held.
@@ -253,43 +219,77 @@ impl Directory {
     }
 
     /// Judges an entry that is not part of the directory: whether its author may write where it
-    /// acts. `previous` is the [`position`] of the author's entry before it in the stream.
+    /// acts, [`Directory::limits`] aside. `previous` is the [`position`] of the author's entry before
+    /// it in the stream.
     ///
-    /// The answer may change with the directory: from missing when it grows, otherwise only when
-    /// [`Directory::revisions`] does.
+    /// The answer may change with the directory: from missing when it grows, otherwise only for
+    /// devices in [`Directory::take_touched`].
     ///
     /// # Errors
     ///
     /// Why it is not accepted.
     pub fn check_data(&self, header: &Header, previous: Option<EntryId>) -> Result<(), Refusal> {
-        let auth = self.0.dag.find(&header.auth).ok_or(Refusal::AuthMissing(header.auth))?;
+        self.check_position(header, previous)?;
+        self.may_write(&header.author, &header.auth, &header.key_id)
+    }
+
+    /// Whether an entry acts under a directory entry that is held, and does not move back.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::AuthMissing`] or [`Refusal::MovesBack`]. The latter never changes.
+    pub fn check_position(&self, header: &Header, previous: Option<EntryId>) -> Result<(), Refusal> {
+        if !self.contains(&header.auth) {
+            return Err(Refusal::AuthMissing(header.auth));
+        }
         if previous.is_some_and(|previous| !self.in_past(&previous, &header.auth)) {
             return Err(Refusal::MovesBack);
         }
-        match self.0.members.standing(&self.0.dag, &header.author, self.0.dag.upto(auth)) {
-            None => Err(Refusal::NotActive),
-            Some((_, Role::Reader)) => Err(Refusal::NotWriter),
-            Some(_) => Ok(()),
-        }
+        Ok(())
     }
 
-    /// The entry that a device should act under in its next data entry: the newest head where it
-    /// may write and that does not move back behind `previous`. `None` if there is no such head:
-    /// its standing may rest on several, which an entry without operations merges.
+    /// Whether a device may write with a key in the state of an entry and its past. A key that is
+    /// not known there is taken for one of the whole workspace.
+    ///
+    /// # Errors
+    ///
+    /// Why it may not.
+    pub fn may_write(&self, device: &DeviceId, at: &EntryId, key_id: &KeyId) -> Result<(), Refusal> {
+        let Fold { dag, members, circles, keys, .. } = &*self.0;
+        let view = dag.upto(dag.find(at).ok_or(Refusal::AuthMissing(*at))?);
+        let (user, role) = members.standing(dag, device, view).ok_or(Refusal::NotActive)?;
+        if role < Role::Writer {
+            return Err(Refusal::NotWriter);
+        }
+        let of_key = keys.circles_of(dag, key_id, view);
+        let writes =
+            |circle| circles.role(dag, members, circle, &user, view).is_some_and(|role| role >= Role::Writer);
+        if of_key.is_empty() || of_key.iter().any(writes) { Ok(()) } else { Err(Refusal::NotInCircle) }
+    }
+
+    /// The entry that a device should act under in its next data entry, which it seals with the
+    /// given key: of the heads where it may write and that do not move back behind `previous` the
+    /// newest where the key is known, else the newest. `None` if there is no such head: its standing
+    /// may rest on several, which an entry without operations merges.
     #[must_use]
-    pub fn auth_for(&self, device: &DeviceId, previous: Option<EntryId>) -> Option<EntryId> {
-        let mut heads = self.0.dag.heads().rev().map(|(_, id)| id);
-        heads.find(|head| {
-            self.role_at(device, head).is_some_and(|role| role >= Role::Writer)
+    pub fn auth_for(&self, device: &DeviceId, previous: Option<EntryId>, key_id: &KeyId) -> Option<EntryId> {
+        let fits = |head: &EntryId| {
+            self.may_write(device, head, key_id).is_ok()
                 && previous.is_none_or(|previous| self.in_past(&previous, head))
-        })
+        };
+        let heads = || self.0.heads.iter().rev().map(|(_, id)| *id).filter(fits);
+        let knows = |head: &EntryId| {
+            let view = self.0.dag.find(head).map(|node| self.0.dag.upto(node));
+            view.is_some_and(|view| !self.0.keys.circles_of(&self.0.dag, key_id, view).is_empty())
+        };
+        heads().find(knows).or_else(|| heads().next())
     }
 
     /// Parents for a device's next directory entry: up to [`PARENTS_MAX`] heads, first one that
     /// does not move back behind `previous`, then the newest.
     #[must_use]
     pub fn parents_for(&self, previous: Option<EntryId>) -> Vec<EntryId> {
-        let mut heads: Vec<_> = self.0.dag.heads().rev().map(|(_, id)| id).collect();
+        let mut heads: Vec<_> = self.0.heads.iter().rev().map(|(_, id)| *id).collect();
         let own = previous
             .and_then(|previous| heads.iter().position(|head| self.in_past(&previous, head)))
             .unwrap_or(0);
@@ -305,198 +305,6 @@ impl Directory {
     #[must_use]
     pub fn public_key(&self, device: &DeviceId) -> Option<PublicKey> {
         self.0.public_keys.get(device).cloned()
-    }
-
-    /// The root keys; `None` before genesis is held.
-    #[must_use]
-    pub fn root(&self) -> Option<Root> {
-        self.0.root
-    }
-
-    /// The commitment to the name key of circle zero; `None` before genesis is held.
-    #[must_use]
-    pub fn name_commit(&self) -> Option<[u8; 32]> {
-        self.0.name_commit
-    }
-
-    /// The members in the present state, sorted by id.
-    #[must_use]
-    pub fn users(&self) -> Vec<User> {
-        let mut users: Vec<_> = self.0.members.users().filter_map(|id| self.user(id)).collect();
-        users.sort_by_key(|user| user.id);
-        users
-    }
-
-    /// A member in the present state.
-    #[must_use]
-    pub fn user(&self, id: &UserId) -> Option<User> {
-        let Fold { dag, members, .. } = &*self.0;
-        let role = members.role(dag, id, View::Everything)?;
-        let devices: BTreeSet<_> = members
-            .devices_of(id)
-            .filter(|device| self.standing(device).is_some_and(|(user, _)| user == *id))
-            .collect();
-        Some(User { id: *id, role, devices: devices.into_iter().collect() })
-    }
-
-    /// A device that is active in the present state.
-    #[must_use]
-    pub fn device(&self, id: &DeviceId) -> Option<Device> {
-        let (user, _) = self.standing(id)?;
-        let (cert, added) = self.0.members.certificate(&self.0.dag, id)?;
-        let added_by = self.0.dag.node(added).author;
-        Some(Device { id: *id, user, kem_pk: cert.kem_pk, added_by })
-    }
-
-    /// The role of a device's user in the present state, if the device is active.
-    #[must_use]
-    pub fn role(&self, device: &DeviceId) -> Option<Role> {
-        self.standing(device).map(|(_, role)| role)
-    }
-
-    /// The valid epochs of a circle, by number, then key id.
-    #[must_use]
-    pub fn epochs(&self, circle: &CircleId) -> Vec<&Epoch> {
-        self.0.keys.valid(circle)
-    }
-
-    /// The number of a circle's next epoch and the epochs it must seal, for an entry whose past is
-    /// everything held. `None` if the numbers are used up.
-    #[must_use]
-    pub fn next_epoch(&self, circle: &CircleId) -> Option<NextEpoch> {
-        self.0.keys.next(&self.0.dag, circle)
-    }
-
-    /// An epoch key as wrapped to a device, by valid epochs and grants. Each may be wrong: the
-    /// epoch's commitment tells.
-    #[must_use]
-    pub fn wraps(&self, key_id: &KeyId, device: &DeviceId) -> Vec<&Wrap> {
-        self.0.keys.wraps(key_id, device)
-    }
-
-    /// The relays in the present state, by key.
-    #[must_use]
-    pub fn relays(&self) -> Vec<Relay> {
-        self.0.relays.current(&self.0.dag)
-    }
-
-    fn standing(&self, device: &DeviceId) -> Option<(UserId, Role)> {
-        self.0.members.standing(&self.0.dag, device, View::Everything)
-    }
-}
-
-impl Fold {
-    fn insert_genesis(&mut self, entry: &Entry, body: Body) -> Result<(), DirectoryError> {
-        let [Op::Genesis { root_pk, root_kem_pk, name_commit, .. }] = &body.ops[..] else {
-            return Err(DirectoryError::Genesis);
-        };
-        if entry.id().0 != self.workspace.0 {
-            return Err(DirectoryError::Foreign);
-        }
-        let key = PublicKey::new(&root_pk.0).ok_or(DirectoryError::Genesis)?;
-        let good = body.parents.is_empty()
-            && entry.header().author == *root_pk
-            && certificate::is_usable_kem_key(root_kem_pk);
-        if !good {
-            return Err(DirectoryError::Genesis);
-        }
-        self.dag.add(entry.id(), *root_pk, &[]);
-        self.members.set_root(*root_pk);
-        self.public_keys.insert(*root_pk, key);
-        self.root = Some(Root { pk: *root_pk, kem_pk: *root_kem_pk });
-        self.name_commit = Some(*name_commit);
-        Ok(())
-    }
-
-    /// Checks all that an entry other than genesis needs to be held; its parents if it is.
-    fn check(
-        &self,
-        entry: &Entry,
-        body: &Body,
-        previous: Option<EntryId>,
-    ) -> Result<Vec<NodeIndex>, DirectoryError> {
-        let header = entry.header();
-        if header.workspace != self.workspace {
-            return Err(DirectoryError::Foreign);
-        }
-        if body.ops.iter().any(|op| matches!(op, Op::Genesis { .. })) {
-            return Err(DirectoryError::Genesis);
-        }
-        if body.parents.first() != Some(&header.auth) {
-            return Err(DirectoryError::Parents);
-        }
-        let find = |id: &EntryId| self.dag.find(id).ok_or(DirectoryError::Missing(*id));
-        let parents = body.parents.iter().map(find).collect::<Result<Vec<_>, _>>()?;
-        let in_past = |node: NodeIndex| parents.iter().any(|&parent| self.dag.is_in_past(node, parent));
-        let stays = match &previous {
-            Some(previous) => in_past(find(previous)?),
-            None => header.seq == 1,
-        };
-        if !stays {
-            return Err(DirectoryError::MovesBack);
-        }
-        let known = self.members.is_root(&header.author)
-            || parents
-                .iter()
-                .any(|&parent| self.members.is_certified(&self.dag, &header.author, self.dag.upto(parent)));
-        if known { Ok(parents) } else { Err(DirectoryError::UnknownAuthor) }
-    }
-
-    /// Takes in the operations of an entry. Members first: the others see them.
-    fn apply(&mut self, entry: &Entry, parents: &[NodeIndex], ops: Vec<Op>) {
-        let author = entry.header().author;
-        let node = self.dag.add(entry.id(), author, parents);
-        let mut revised = false;
-        let mut others = Vec::new();
-        for op in ops {
-            match op {
-                Op::AddUser { user, role, certs } => revised |= self.add(node, user, Some(role), certs),
-                Op::AddDevice { user, cert } => revised |= self.add(node, user, None, vec![cert]),
-                other => others.push(other),
-            }
-        }
-        if revised {
-            self.revisions += 1;
-            self.keys.decide_all(&self.dag, &self.members);
-            self.relays.decide_all(&self.dag, &self.members);
-        }
-        let Self { dag, members, keys, relays, .. } = self;
-        for op in others {
-            match op {
-                Op::KeyEpoch { circle, epoch, key_id, commit, name_wrap, prev, wraps } => {
-                    let entry = entry.id();
-                    let epoch =
-                        Epoch { entry, author, circle, epoch, key_id, commit, name_wrap, prev, wraps };
-                    keys.add_epoch(dag, members, node, epoch);
-                }
-                Op::KeyGrant { circle, key_id, wraps } => {
-                    keys.add_grant(dag, members, node, circle, key_id, wraps);
-                }
-                Op::RelaySet { relay_pk, url } => relays.add(dag, members, node, relay_pk, Some(url)),
-                Op::RelayUnset { relay_pk } => relays.add(dag, members, node, relay_pk, None),
-                Op::Genesis { .. } | Op::AddUser { .. } | Op::AddDevice { .. } => {}
-            }
-        }
-    }
-
-    /// Takes in an addition, unless a certificate is bad; true if earlier ones changed by it.
-    fn add(&mut self, node: NodeIndex, user: UserId, role: Option<Role>, certs: Vec<DeviceCert>) -> bool {
-        let names_user = role.is_none()
-            || certs.first().is_some_and(|first| user_id(&self.workspace, &first.sign_pk) == user);
-        let good = certs.iter().all(|cert| {
-            !self.members.is_root(&cert.sign_pk)
-                && (self.members.has_certificate(&user, cert) || self.accept(&user, cert))
-        });
-        if !good || !names_user {
-            return false;
-        }
-        self.members.add(&self.dag, node, user, role, certs)
-    }
-
-    /// Verifies a certificate and keeps its device's public key.
-    fn accept(&mut self, user: &UserId, cert: &DeviceCert) -> bool {
-        let key = cert.verify(&self.workspace, user);
-        key.map(|key| self.public_keys.insert(cert.sign_pk, key)).is_some()
     }
 }
 

@@ -9,7 +9,7 @@
 //! made for that very epoch, so that an old key published again under a new number is not taken
 //! for a fresh one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use tidelog_log::crypto::Signer as _;
@@ -92,7 +92,8 @@ impl Keyring {
     /// Opens what the directory holds for this device.
     pub(crate) fn learn(&mut self, directory: &Directory) -> Learned {
         let mut learned = Learned::default();
-        let epochs = directory.epochs(&CircleId::WORKSPACE);
+        // Also of those who lost their standing since: others wrote with their keys meanwhile.
+        let epochs = directory.known_epochs(&CircleId::WORKSPACE);
         let commits: HashMap<_, _> = epochs.iter().map(|epoch| (epoch.key_id, epoch.commit)).collect();
         // From the newest down: an epoch seals the keys of earlier ones.
         for epoch in epochs.into_iter().rev() {
@@ -163,8 +164,8 @@ impl Keyring {
         self.names.get(circle)
     }
 
-    /// The key to write with: of the valid epochs opened here whose recipients are all devices of
-    /// the circle and nobody else but the root, the one with the highest number, then the smallest
+    /// The key to write with: of the valid epochs opened here whose keys all devices of the circle
+    /// were given and nobody else but the root, the one with the highest number, then the smallest
     /// key id. `None` means that a new epoch has to be made first.
     pub(crate) fn writer_key(&self, circle: &CircleId, directory: &Directory) -> Option<&Arc<EpochKey>> {
         let key_id = if directory.len() == self.learned_len {
@@ -176,15 +177,14 @@ impl Keyring {
     }
 
     fn choose(&self, circle: &CircleId, directory: &Directory) -> Option<KeyId> {
-        let devices: Vec<_> = directory.users().into_iter().flat_map(|user| user.devices).collect();
+        let devices: BTreeSet<DeviceId> =
+            directory.recipients(circle).into_iter().map(|(device, _)| device).collect();
         let root = directory.root().map(|root| root.pk);
         let fits = |epoch: &&Epoch| {
+            let readers = directory.readers(&epoch.key_id);
             self.opened.contains(&(epoch.entry, epoch.key_id))
-                && devices.iter().all(|device| !directory.wraps(&epoch.key_id, device).is_empty())
-                && epoch
-                    .wraps
-                    .iter()
-                    .all(|wrap| Some(wrap.device) == root || directory.is_member(&wrap.device))
+                && readers.is_subset(&devices)
+                && devices.difference(&readers).all(|device| Some(*device) == root)
         };
         let better = |a: &&Epoch, b: &&Epoch| a.epoch.cmp(&b.epoch).then_with(|| b.key_id.cmp(&a.key_id));
         directory.epochs(circle).into_iter().filter(fits).max_by(better).map(|epoch| epoch.key_id)
@@ -272,16 +272,14 @@ fn epoch_op(
         commit: key.commit(),
         name_wrap: name.seal(&key, &label, random),
         prev: next.prev.iter().map(seal_previous).collect(),
-        wraps: wraps(&key, &label, &members(directory), random)?,
+        wraps: wraps(&key, &label, &members(directory, &circle), random)?,
     })
 }
 
-/// All devices of the workspace, and its root.
-fn members(directory: &Directory) -> Vec<Recipient> {
-    let root = directory.root().map(|root| Recipient { device: root.pk, kem: root.kem_pk });
-    let devices = directory.users().into_iter().flat_map(|user| user.devices);
-    let devices = devices.filter_map(|id| directory.device(&id));
-    devices.map(|device| Recipient { device: device.id, kem: device.kem_pk }).chain(root).collect()
+/// All devices of a circle, and the root unless the circle is not for it.
+fn members(directory: &Directory, circle: &CircleId) -> Vec<Recipient> {
+    let recipients = directory.recipients(circle).into_iter();
+    recipients.map(|(device, kem)| Recipient { device, kem }).collect()
 }
 
 fn wraps(

@@ -7,7 +7,7 @@
 //!
 //! Which chain an entry joins depends on the order of arrival; what is in whose past does not.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::ids::{DeviceId, EntryId};
@@ -57,7 +57,6 @@ fn count(clock: &Clock, chain: u32) -> u32 {
 pub(super) struct Dag {
     nodes: Vec<Arc<Node>>,
     by_id: HashMap<EntryId, NodeIndex>,
-    heads: BTreeSet<(NodeIndex, EntryId)>,
     /// Length of each chain.
     chains: Vec<u32>,
 }
@@ -73,11 +72,6 @@ impl Dag {
 
     pub(super) fn node(&self, index: NodeIndex) -> &Node {
         &self.nodes[index]
-    }
-
-    /// Entries in nobody's past, oldest arrival first.
-    pub(super) fn heads(&self) -> impl DoubleEndedIterator<Item = (NodeIndex, EntryId)> {
-        self.heads.iter().copied()
     }
 
     /// The past of an entry, without itself.
@@ -105,10 +99,6 @@ impl Dag {
         let index = self.nodes.len();
         self.nodes.push(Arc::new(Node { id, author, chain, before, others }));
         self.by_id.insert(id, index);
-        for &parent in parents {
-            self.heads.remove(&(parent, self.nodes[parent].id));
-        }
-        self.heads.insert((index, id));
         index
     }
 

@@ -1,24 +1,28 @@
 //! Epochs: which key belongs to which circle, and who holds it.
 //!
-//! A `KeyEpoch` is **linked** if its key id is that of its commitment and new in its past, each
-//! earlier epoch it seals is a linked one of its circle in its past, its number is one more than
-//! the highest of these, and each recipient is the root or a device certified in its past or in
-//! the same entry. That follows from its past alone and never changes.
+//! A `KeyEpoch` is **linked** if its circle is known in its past or in the same entry, its key id is
+//! that of its commitment and new in its past, each earlier epoch it seals is a linked one of its
+//! circle in its past, its number is one more than the highest of these, and each recipient is the
+//! root or a device certified in its past or in the same entry. A `KeyGrant` is held if it names a
+//! linked epoch and such recipients. That follows from the past alone and never changes, and it is
+//! enough for **reading**: what honest members wrote with a key stays readable when the standing of
+//! whoever made or granted it is voided later. Whoever opens a wrap checks the commitment.
 //!
-//! It is **valid** if besides its author is a writer there, and every valid epoch of the circle in
-//! its past is sealed by it, directly or through others. That follows the author's standing. A
-//! `KeyGrant` is held if it names a linked epoch and such recipients, and valid with its author.
-//!
-//! Recipients are held against certificates rather than against standing: a standing that is
-//! voided later must not void the key that honest writers used meanwhile. Whoever chooses a key to
-//! write with checks its recipients against the members.
+//! An epoch is **valid**, so that one may **write** with it, if besides its author is a writer of
+//! the circle there, every recipient is the root or an active device of the circle's members there,
+//! and every valid epoch of the circle in its past is sealed by it, directly or through others. A
+//! grant is valid likewise. That follows standings. Whoever chooses a key to write with checks
+//! [`Keys::readers`] against the circle's devices as they are.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::body::{Role, SEALED_KEY_LEN, Wrap};
+use super::body::{Role, SEALED_KEY_LEN};
+use super::circles::Circles;
 use super::dag::{Dag, NodeIndex, View};
 use super::members::Members;
+use super::op::{CircleSettings, Wrap};
+use super::rank::LAST;
 use crate::crypto::sha256;
 use crate::ids::{CircleId, DeviceId, EntryId, KeyId};
 
@@ -73,6 +77,7 @@ struct Linked {
 #[derive(Debug, Clone)]
 struct Grant {
     node: NodeIndex,
+    circle: CircleId,
     wraps: Arc<[Wrap]>,
     valid: bool,
 }
@@ -88,62 +93,76 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Takes in a `KeyEpoch` of the newest entry.
-    pub(super) fn add_epoch(&mut self, dag: &Dag, members: &Members, node: NodeIndex, epoch: Epoch) {
-        let Some(seals) = self.link(dag, members, node, &epoch) else { return };
+    /// Takes in a `KeyEpoch` of the newest entry; true if it is linked.
+    pub(super) fn add_epoch(&mut self, who: &Who<'_>, node: NodeIndex, epoch: Epoch) -> bool {
+        let Some(seals) = self.link(who, node, &epoch) else { return false };
         let index = self.epochs.len();
         self.by_key.entry(epoch.key_id).or_default().push(index);
         self.epochs.push(Linked { node, epoch: Arc::new(epoch), seals: seals.into(), valid: false });
-        self.decide(dag, members, index);
+        self.decide(who, index);
+        true
     }
 
     /// Takes in a `KeyGrant` of the newest entry.
     pub(super) fn add_grant(
         &mut self,
-        dag: &Dag,
-        members: &Members,
+        who: &Who<'_>,
         node: NodeIndex,
         circle: CircleId,
         key_id: KeyId,
         wraps: Vec<Wrap>,
     ) {
+        let (dag, view) = (who.dag, who.dag.upto(node));
         let known = self
             .of_key(&key_id)
-            .any(|linked| linked.epoch.circle == circle && dag.upto(node).contains(dag.node(linked.node)));
-        if known && are_recipients(dag, members, node, &wraps) {
-            let valid = is_writer(dag, members, node);
-            self.grants.entry(key_id).or_default().push(Grant { node, wraps: wraps.into(), valid });
+            .any(|linked| linked.epoch.circle == circle && view.contains(dag.node(linked.node)));
+        if known && who.are_certified(node, &wraps) {
+            let valid = who.may_give(node, &circle, &wraps);
+            self.grants.entry(key_id).or_default().push(Grant { node, circle, wraps: wraps.into(), valid });
         }
     }
 
     /// Decides all again, after standings changed.
-    pub(super) fn decide_all(&mut self, dag: &Dag, members: &Members) {
+    pub(super) fn decide_all(&mut self, who: &Who<'_>) {
         self.newest.clear();
         for index in 0..self.epochs.len() {
-            self.decide(dag, members, index);
+            self.decide(who, index);
         }
         for grant in self.grants.values_mut().flatten() {
-            grant.valid = is_writer(dag, members, grant.node);
+            grant.valid = who.may_give(grant.node, &grant.circle, &grant.wraps);
         }
     }
 
-    /// The valid epochs of a circle, by number, then key id, then entry.
-    pub(super) fn valid(&self, circle: &CircleId) -> Vec<&Epoch> {
+    /// The epochs of a circle, by number, then key id, then entry: the valid ones, or all linked.
+    pub(super) fn of_circle(&self, circle: &CircleId, valid: bool) -> Vec<&Epoch> {
         let mut epochs: Vec<_> = self
             .epochs
             .iter()
-            .filter(|linked| linked.valid && linked.epoch.circle == *circle)
+            .filter(|linked| (linked.valid || !valid) && linked.epoch.circle == *circle)
             .map(|linked| &*linked.epoch)
             .collect();
         epochs.sort_by_key(|epoch| (epoch.epoch, epoch.key_id, epoch.entry));
         epochs
     }
 
-    /// The wraps of a key to a device in valid epochs and grants, sorted by bytes.
-    pub(super) fn wraps(&self, key_id: &KeyId, device: &DeviceId) -> Vec<&Wrap> {
+    /// The devices that a key was given to by valid epochs and grants.
+    pub(super) fn readers(&self, key_id: &KeyId) -> BTreeSet<DeviceId> {
         let epochs = self.of_key(key_id).filter(|linked| linked.valid).flat_map(|linked| &linked.epoch.wraps);
         let grants = self.grants.get(key_id).into_iter().flatten();
         let grants = grants.filter(|grant| grant.valid).flat_map(|grant| &*grant.wraps);
+        epochs.chain(grants).map(|wrap| wrap.device).collect()
+    }
+
+    /// The circles of the linked epochs with a key, in a view.
+    pub(super) fn circles_of(&self, dag: &Dag, key_id: &KeyId, view: View<'_>) -> BTreeSet<CircleId> {
+        let here = |linked: &&Linked| view.contains(dag.node(linked.node));
+        self.of_key(key_id).filter(here).map(|linked| linked.epoch.circle).collect()
+    }
+
+    /// The wraps of a key to a device in linked epochs and held grants, sorted by bytes.
+    pub(super) fn wraps(&self, key_id: &KeyId, device: &DeviceId) -> Vec<&Wrap> {
+        let epochs = self.of_key(key_id).flat_map(|linked| &linked.epoch.wraps);
+        let grants = self.grants.get(key_id).into_iter().flatten().flat_map(|grant| &*grant.wraps);
         let mut wraps: Vec<_> = epochs.chain(grants).filter(|wrap| wrap.device == *device).collect();
         wraps.sort_by_key(|wrap| (wrap.enc, wrap.ct));
         wraps.dedup();
@@ -168,13 +187,14 @@ impl Keys {
     }
 
     /// The linked epochs that a new one seals, if it is linked.
-    fn link(&self, dag: &Dag, members: &Members, node: NodeIndex, epoch: &Epoch) -> Option<Vec<usize>> {
+    fn link(&self, who: &Who<'_>, node: NodeIndex, epoch: &Epoch) -> Option<Vec<usize>> {
+        let dag = who.dag;
         let past = dag.past(node);
         let repeated = self.of_key(&epoch.key_id).any(|other| dag.upto(node).contains(dag.node(other.node)));
-        if epoch.circle != CircleId::WORKSPACE
+        if !who.circles.is_named(dag, &epoch.circle, dag.upto(node))
             || epoch.key_id != key_id(&epoch.commit)
             || repeated
-            || !are_recipients(dag, members, node, &epoch.wraps)
+            || !who.are_certified(node, &epoch.wraps)
         {
             return None;
         }
@@ -196,9 +216,10 @@ impl Keys {
     }
 
     /// Decides one epoch. All earlier ones are decided, and `newest` is of these.
-    fn decide(&mut self, dag: &Dag, members: &Members, index: usize) {
+    fn decide(&mut self, who: &Who<'_>, index: usize) {
         let linked = &self.epochs[index];
-        let valid = is_writer(dag, members, linked.node) && self.seals_all(dag, linked);
+        let valid = who.may_give(linked.node, &linked.epoch.circle, &linked.epoch.wraps)
+            && self.seals_all(who.dag, linked);
         let newest = self.newest.entry(linked.epoch.circle).or_default();
         for sealed in &*linked.seals {
             newest.remove(sealed);
@@ -240,15 +261,47 @@ impl Keys {
     }
 }
 
-/// Whether the author of an entry is a writer in the entry's past.
-fn is_writer(dag: &Dag, members: &Members, node: NodeIndex) -> bool {
-    members
-        .standing(dag, &dag.node(node).author, dag.past(node))
-        .is_some_and(|(_, role)| role >= Role::Writer)
+/// Who is who, for deciding on keys.
+pub(super) struct Who<'d> {
+    pub(super) dag: &'d Dag,
+    pub(super) members: &'d Members,
+    pub(super) circles: &'d Circles,
 }
 
-fn are_recipients(dag: &Dag, members: &Members, node: NodeIndex, wraps: &[Wrap]) -> bool {
-    wraps
-        .iter()
-        .all(|wrap| members.is_root(&wrap.device) || members.is_certified(dag, &wrap.device, dag.upto(node)))
+impl Who<'_> {
+    /// Whether the author of an entry may give a key of the circle to all these.
+    fn may_give(&self, node: NodeIndex, circle: &CircleId, wraps: &[Wrap]) -> bool {
+        let view = self.dag.upto(node);
+        let author = self.members.standings[node].authority.at(LAST);
+        // The author's role is that of its past; the circle may be made in the same entry.
+        let writes = author
+            .filter(|author| author.may(Role::Writer))
+            .and_then(|author| author.user)
+            .is_some_and(|user| {
+                let role = self.circles.role(self.dag, self.members, circle, &user, view);
+                *circle == CircleId::WORKSPACE || role.is_some_and(|role| role >= Role::Writer)
+            });
+        let for_root = match *circle {
+            CircleId::WORKSPACE => CircleSettings::WORKSPACE.for_root,
+            _ => self.circles.made(self.dag, circle).is_some_and(|(settings, ..)| settings.for_root),
+        };
+        writes
+            && wraps.iter().all(|wrap| {
+                if self.members.is_root(&wrap.device) {
+                    for_root
+                } else {
+                    let user = self.members.standing(self.dag, &wrap.device, view).map(|(user, _)| user);
+                    user.is_some_and(|user| {
+                        self.circles.role(self.dag, self.members, circle, &user, view).is_some()
+                    })
+                }
+            })
+    }
+
+    fn are_certified(&self, node: NodeIndex, wraps: &[Wrap]) -> bool {
+        let view = self.dag.upto(node);
+        wraps.iter().all(|wrap| {
+            self.members.is_root(&wrap.device) || self.members.is_certified(self.dag, &wrap.device, view)
+        })
+    }
 }

@@ -1,291 +1,358 @@
-//! Users, their roles and their devices: which additions count.
+//! Users, their roles and their devices: what was said of them, and what follows where.
 //!
-//! An addition is **valid** by these rules, where its author's class is the one it has in the
-//! state of the valid additions in the addition's own past (root 4, owner 3, admin 2, writer 1,
-//! reader 0):
+//! Holds the operations on users and devices with the answer whether they count, and says from
+//! those that count who is who in a set of entries. Whether they count is decided in `judge`. The
+//! answers are given for a level of that evaluation; [`LAST`] is the outcome.
 //!
-//! * `AddUser`: the role is below the author's class; the first certificate's device hashes to the
-//!   user id; every certificate is good. Void if a valid `AddUser` of the same user by at least
-//!   the author's class lies in its past, or if one by a higher class exists anywhere that does
-//!   not have it in its past.
-//! * `AddDevice`: the author is a device of that user, or its class is above every role that a
-//!   valid `AddUser` gives the user without having the addition in its past. It counts where a
-//!   valid `AddUser` of the user lies in its past.
+//! In a set of entries that holds the past of each:
 //!
-//! In a set of entries a user has the lowest role among the valid `AddUser` by the highest author
-//! class in the set; a device counts if a valid addition in the set names it, unless the set
-//! holds good certificates of it for two users.
-//!
-//! A later arrival can thus void an addition, but only one by a higher class. So validity is
-//! decided class by class from the top: whether an addition counts depends on higher classes, and
-//! within its own class on its past alone. An arrival that voids nothing is decided by itself;
-//! one that voids something (a race, or an attack) has everything decided again. Removal and
-//! demotion belong here too: they void by the same order.
+//! * A user's role comes from the `AddUser` and `SetRole` of it that count and that no other of
+//!   these has in its past: of those by the highest author class the lowest role.
+//! * A device is active for its user if an `AddUser` or `AddDevice` that counts names it, the user
+//!   has a role, no removal of either counts, and no certificate there certifies the device for
+//!   another user. Certificates for two users carry the device's own signature, so they count
+//!   against it whoever shows them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::body::Role;
 use super::certificate::DeviceCert;
 use super::dag::{Dag, NodeIndex, View};
+use super::op::Cut;
+use super::rank::{Authority, Class, DEPTH_MAX, LAST, Level, Steps};
 use crate::ids::{DeviceId, UserId};
 
-/// Standing of an author: the number of its role, or [`ROOT_CLASS`].
-pub(super) type Class = u8;
-/// The class of the root key.
-pub(super) const ROOT_CLASS: Class = 4;
-
-/// Why a valid addition counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Authority {
-    class: Class,
-    /// The author is a device of the user itself.
-    own: bool,
-}
-
-/// An `AddUser` or `AddDevice` whose certificates are good.
+/// An operation on users or devices whose certificates are good.
 #[derive(Debug, Clone)]
-struct Addition {
-    node: NodeIndex,
-    user: UserId,
-    /// The role that an `AddUser` gives; `None` for an `AddDevice`.
-    role: Option<Role>,
-    certs: Arc<[DeviceCert]>,
-    valid: Option<Authority>,
+pub(super) enum Act {
+    AddUser { user: UserId, role: Role, certs: Arc<[DeviceCert]> },
+    AddDevice { user: UserId, certs: Arc<[DeviceCert]> },
+    SetRole { user: UserId, role: Role, cuts: Arc<[Cut]> },
+    RemoveDevice { device: DeviceId, cuts: Arc<[Cut]> },
+    RemoveUser { user: UserId, cuts: Arc<[Cut]> },
 }
 
-/// The additions that concern one user or device. Those that do not count may be many: anybody
-/// known can repeat them.
+impl Act {
+    /// The certificates that it shows.
+    pub(super) fn certs(&self) -> &[DeviceCert] {
+        match self {
+            Self::AddUser { certs, .. } | Self::AddDevice { certs, .. } => certs,
+            _ => &[],
+        }
+    }
+
+    /// The role that it gives.
+    pub(super) const fn role(&self) -> Option<Role> {
+        match self {
+            Self::AddUser { role, .. } | Self::SetRole { role, .. } => Some(*role),
+            _ => None,
+        }
+    }
+}
+
+/// An operation and what became of it.
+#[derive(Debug, Clone)]
+pub(super) struct Deed {
+    pub(super) node: NodeIndex,
+    pub(super) act: Act,
+    /// Bit n: whether it counts at level n.
+    pub(super) counts: u32,
+    /// For a `SetRole`: whether the role is lower than the one before.
+    pub(super) demotes: bool,
+    /// Whether all earlier deeds in the same list lie in its past.
+    pub(super) covers: bool,
+}
+
+impl Deed {
+    pub(super) const fn counts_at(&self, level: Level) -> bool {
+        self.counts >> level & 1 == 1
+    }
+}
+
+/// The author of an entry, as judged.
+#[derive(Debug, Clone)]
+pub(super) struct Standing {
+    /// The level at which it was decided; `None` as long as it was not.
+    pub(super) decided: Option<Level>,
+    /// What the author may do there; `None` without standing, or if the entry is void.
+    pub(super) authority: Steps<Option<Authority>>,
+    pub(super) deeds: Range<usize>,
+}
+
+/// Numbers of deeds: all that were said, and those that count on some level. The others may be
+/// many: anybody known can repeat them.
 #[derive(Debug, Clone, Default)]
-struct Mentions {
-    all: Vec<usize>,
-    valid: Vec<usize>,
+pub(super) struct Said {
+    pub(super) all: Vec<usize>,
+    pub(super) live: Vec<usize>,
 }
 
-/// All additions, and those that concern a user or device.
+/// What was said of a user.
+#[derive(Debug, Clone, Default)]
+pub(super) struct OfUser {
+    pub(super) roles: Said,
+    pub(super) removals: Said,
+    /// `AddDevice` of the user.
+    pub(super) additions: Said,
+    /// Devices certified for it.
+    pub(super) devices: Arc<BTreeSet<DeviceId>>,
+}
+
+/// What was said of a device, and by it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct OfDevice {
+    /// Deeds with a certificate of it.
+    pub(super) additions: Said,
+    pub(super) removals: Said,
+    /// The users it is certified for.
+    pub(super) users: Vec<UserId>,
+    /// The entries by it.
+    pub(super) nodes: Vec<NodeIndex>,
+}
+
+/// All that was said of users and devices.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Members {
-    root: Option<DeviceId>,
-    additions: Vec<Addition>,
-    by_user: HashMap<UserId, Mentions>,
-    by_device: HashMap<DeviceId, Mentions>,
-    /// Devices with certificates for more than one user.
-    ambiguous: HashSet<DeviceId>,
+    pub(super) root: Option<DeviceId>,
+    pub(super) standings: Vec<Standing>,
+    pub(super) deeds: Vec<Deed>,
+    pub(super) users: HashMap<UserId, OfUser>,
+    pub(super) devices: HashMap<DeviceId, OfDevice>,
+    /// Whether what counts differs between levels.
+    pub(super) contested: bool,
 }
 
 impl Members {
-    pub(super) fn set_root(&mut self, root: DeviceId) {
-        self.root = Some(root);
-    }
-
-    /// Takes in an addition of the newest entry. Its certificates were checked.
-    ///
-    /// True if that changed whether an earlier addition counts.
-    pub(super) fn add(
-        &mut self,
-        dag: &Dag,
-        node: NodeIndex,
-        user: UserId,
-        role: Option<Role>,
-        certs: Vec<DeviceCert>,
-    ) -> bool {
-        let index = self.additions.len();
-        for cert in &certs {
-            let mentions = self.by_device.entry(cert.sign_pk).or_default();
-            if mentions.all.first().is_some_and(|&first| self.additions[first].user != user) {
-                self.ambiguous.insert(cert.sign_pk);
-            }
-            if mentions.all.last() != Some(&index) {
-                mentions.all.push(index);
-            }
-        }
-        self.by_user.entry(user).or_default().all.push(index);
-        self.additions.push(Addition { node, user, role, certs: certs.into(), valid: None });
-        if let Some(class) = self.class(dag, &dag.node(node).author, dag.past(node)) {
-            self.settle(dag, index, class);
-        }
-        self.voids_others(dag, index) && self.settle_all(dag)
-    }
-
-    /// Whether an addition held already has this certificate for this user, so that it is good.
-    pub(super) fn has_certificate(&self, user: &UserId, cert: &DeviceCert) -> bool {
-        self.mentions_of(&cert.sign_pk)
-            .any(|addition| addition.user == *user && addition.certs.contains(cert))
-    }
-
-    /// Whether a certificate of the device lies in the view, in an addition that counts or not.
-    pub(super) fn is_certified(&self, dag: &Dag, device: &DeviceId, view: View<'_>) -> bool {
-        self.mentions_of(device).any(|addition| view.contains(dag.node(addition.node)))
-    }
-
     pub(super) fn is_root(&self, device: &DeviceId) -> bool {
         self.root.as_ref() == Some(device)
     }
 
-    /// The author class of a device in a view; `None` without standing.
-    pub(super) fn class(&self, dag: &Dag, device: &DeviceId, view: View<'_>) -> Option<Class> {
-        if self.is_root(device) {
-            return Some(ROOT_CLASS);
+    /// Notes the newest entry with its operations, undecided.
+    pub(super) fn note(&mut self, dag: &Dag, node: NodeIndex, acts: Vec<Act>) {
+        let author = dag.node(node).author;
+        if !self.is_root(&author) {
+            self.devices.entry(author).or_default().nodes.push(node);
         }
-        self.standing(dag, device, view).map(|(_, role)| role as Class)
+        let first = self.deeds.len();
+        for act in acts {
+            self.note_deed(dag, node, act);
+        }
+        let deeds = first..self.deeds.len();
+        self.standings.push(Standing { decided: None, authority: Steps::new(None), deeds });
     }
 
-    /// The user of a device and its role in a view, if the device counts there.
-    pub(super) fn standing(&self, dag: &Dag, device: &DeviceId, view: View<'_>) -> Option<(UserId, Role)> {
-        let user = if self.ambiguous.contains(device) {
-            let in_view = |addition: &&Addition| view.contains(dag.node(addition.node));
-            let mut users = self.mentions_of(device).filter(in_view).map(|addition| addition.user);
-            let user = users.next()?;
-            users.all(|other| other == user).then_some(user)?
-        } else {
-            self.mentions_of(device).next()?.user
+    fn note_deed(&mut self, dag: &Dag, node: NodeIndex, act: Act) {
+        let index = self.deeds.len();
+        for cert in act.certs() {
+            let of_device = self.devices.entry(cert.sign_pk).or_default();
+            if of_device.additions.all.last() != Some(&index) {
+                of_device.additions.all.push(index);
+            }
+        }
+        if let Act::AddUser { user, certs, .. } | Act::AddDevice { user, certs } = &act {
+            let of_user = self.users.entry(*user).or_default();
+            for cert in &**certs {
+                Arc::make_mut(&mut of_user.devices).insert(cert.sign_pk);
+                let users = &mut self.devices.entry(cert.sign_pk).or_default().users;
+                if !users.contains(user) {
+                    users.push(*user);
+                }
+            }
+        }
+        let list = match &act {
+            Act::AddUser { user, .. } | Act::SetRole { user, .. } => &mut self.user(*user).roles,
+            Act::AddDevice { user, .. } => &mut self.user(*user).additions,
+            Act::RemoveUser { user, .. } => &mut self.user(*user).removals,
+            Act::RemoveDevice { device, .. } => &mut self.devices.entry(*device).or_default().removals,
         };
-        let counts =
-            |addition: &Addition| view.contains(dag.node(addition.node)) && self.counts(dag, addition);
-        let active = self.valid_of_device(device).any(counts);
-        active.then(|| self.role(dag, &user, view)).flatten().map(|role| (user, role))
+        list.all.push(index);
+        let before = list.all.len().checked_sub(2).map(|before| list.all[before]);
+        let covers = before.is_none_or(|before| {
+            let before = &self.deeds[before];
+            before.covers && dag.past(node).contains(dag.node(before.node))
+        });
+        self.deeds.push(Deed { node, act, counts: 0, demotes: false, covers });
     }
 
-    /// The role of a user in a view; `None` if it is not a member there.
-    pub(super) fn role(&self, dag: &Dag, user: &UserId, view: View<'_>) -> Option<Role> {
-        let mut best: Option<(Class, Role)> = None;
-        for (addition, authority, role) in self.users_added(user) {
-            let better = best.is_none_or(|(class, lowest)| {
-                authority.class > class || (authority.class == class && role < lowest)
-            });
-            if better && view.contains(dag.node(addition.node)) {
-                best = Some((authority.class, role));
+    fn user(&mut self, user: UserId) -> &mut OfUser {
+        self.users.entry(user).or_default()
+    }
+
+    /// Puts a deed that counts on some level where the queries look for it.
+    pub(super) fn enliven(&mut self, index: usize) {
+        let act = self.deeds[index].act.clone();
+        for cert in act.certs() {
+            let live = &mut self.devices.entry(cert.sign_pk).or_default().additions.live;
+            if live.last() != Some(&index) {
+                live.push(index);
             }
         }
-        best.map(|(_, role)| role)
-    }
-
-    /// All users ever named, in no order.
-    pub(super) fn users(&self) -> impl Iterator<Item = &UserId> {
-        self.by_user.keys()
-    }
-
-    /// The devices that valid additions name for a user, with repetitions.
-    pub(super) fn devices_of(&self, user: &UserId) -> impl Iterator<Item = DeviceId> {
-        self.valid_of_user(user).flat_map(|addition| addition.certs.iter().map(|cert| cert.sign_pk))
-    }
-
-    /// The newest certificate of a device among additions that count, and the entry that first
-    /// added the device: the certificate with the highest version, ties by smallest bytes, and the
-    /// entry with the smallest id.
-    pub(super) fn certificate(&self, dag: &Dag, device: &DeviceId) -> Option<(&DeviceCert, NodeIndex)> {
-        let counting = || self.valid_of_device(device).filter(|addition| self.counts(dag, addition));
-        let cert = counting()
-            .flat_map(|addition| addition.certs.iter().filter(|cert| cert.sign_pk == *device))
-            .min_by_key(|cert| (std::cmp::Reverse(cert.cert_version), cert.encode()))?;
-        let added = counting().map(|addition| addition.node).min_by_key(|&node| dag.node(node).id)?;
-        Some((cert, added))
-    }
-
-    /// The additions with a certificate of a device, whether they count or not.
-    fn mentions_of(&self, device: &DeviceId) -> impl Iterator<Item = &Addition> {
-        self.by_device
-            .get(device)
-            .into_iter()
-            .flat_map(|mentions| &mentions.all)
-            .map(|&index| &self.additions[index])
-    }
-
-    fn valid_of_device(&self, device: &DeviceId) -> impl Iterator<Item = &Addition> {
-        self.by_device
-            .get(device)
-            .into_iter()
-            .flat_map(|mentions| &mentions.valid)
-            .map(|&index| &self.additions[index])
-    }
-
-    fn valid_of_user(&self, user: &UserId) -> impl Iterator<Item = &Addition> {
-        self.by_user
-            .get(user)
-            .into_iter()
-            .flat_map(|mentions| &mentions.valid)
-            .map(|&index| &self.additions[index])
-    }
-
-    /// The valid `AddUser` of a user.
-    fn users_added(&self, user: &UserId) -> impl Iterator<Item = (&Addition, Authority, Role)> {
-        self.valid_of_user(user).filter_map(|addition| Some((addition, addition.valid?, addition.role?)))
-    }
-
-    /// Whether a valid addition counts: its user is a member where it adds.
-    fn counts(&self, dag: &Dag, addition: &Addition) -> bool {
-        addition.role.is_some() || self.role(dag, &addition.user, dag.past(addition.node)).is_some()
-    }
-
-    /// Records what [`Members::decide`] says about an undecided addition.
-    fn settle(&mut self, dag: &Dag, index: usize, class: Class) {
-        let Some(authority) = self.decide(dag, index, class) else { return };
-        let addition = &mut self.additions[index];
-        addition.valid = Some(authority);
-        let by_user = self.by_user.get_mut(&addition.user);
-        by_user.expect("each addition is indexed by its user").valid.push(index);
-        for cert in &*addition.certs {
-            let by_device = self.by_device.get_mut(&cert.sign_pk);
-            by_device.expect("each addition is indexed by its devices").valid.push(index);
-        }
-    }
-
-    /// Decides one addition, given its author's class and that all is decided that it depends on.
-    fn decide(&self, dag: &Dag, index: usize, class: Class) -> Option<Authority> {
-        let addition = &self.additions[index];
-        let past = dag.past(addition.node);
-        let in_past_of = |other: NodeIndex| dag.past(other).contains(dag.node(addition.node));
-        let own = self
-            .standing(dag, &dag.node(addition.node).author, past)
-            .is_some_and(|(user, _)| user == addition.user);
-        let allowed = match addition.role {
-            Some(role) => {
-                class > role as Class
-                    && !self.users_added(&addition.user).any(|(other, authority, _)| {
-                        (authority.class >= class && past.contains(dag.node(other.node)))
-                            || (authority.class > class && !in_past_of(other.node))
-                    })
-            }
-            None => {
-                own || !self
-                    .users_added(&addition.user)
-                    .any(|(other, _, role)| role as Class >= class && !in_past_of(other.node))
-            }
+        let live = match &act {
+            Act::AddUser { user, .. } | Act::SetRole { user, .. } => &mut self.user(*user).roles.live,
+            Act::AddDevice { user, .. } => &mut self.user(*user).additions.live,
+            Act::RemoveUser { user, .. } => &mut self.user(*user).removals.live,
+            Act::RemoveDevice { device, .. } => &mut self.devices.entry(*device).or_default().removals.live,
         };
-        allowed.then_some(Authority { class, own })
+        live.push(index);
     }
 
-    /// Whether a decided addition voids one that counts so far.
-    fn voids_others(&self, dag: &Dag, index: usize) -> bool {
-        let addition = &self.additions[index];
-        let (Some(authority), Some(role)) = (addition.valid, addition.role) else { return false };
-        let past = dag.past(addition.node);
-        self.valid_of_user(&addition.user).any(|other| {
-            let Some(theirs) = other.valid else { return false };
-            let outranked = match other.role {
-                Some(_) => theirs.class < authority.class,
-                None => !theirs.own && theirs.class <= role as Class,
-            };
-            outranked && !past.contains(dag.node(other.node))
+    /// Whether a deed held already shows this certificate for this user, so that it is good.
+    pub(super) fn has_certificate(&self, user: &UserId, cert: &DeviceCert) -> bool {
+        self.devices.get(&cert.sign_pk).is_some_and(|of_device| {
+            of_device.additions.all.iter().any(|&index| match &self.deeds[index].act {
+                Act::AddUser { user: named, certs, .. } | Act::AddDevice { user: named, certs } => {
+                    named == user && certs.contains(cert)
+                }
+                _ => false,
+            })
         })
     }
 
-    /// Decides all additions again, class by class from the top, pasts first; true if any changed.
-    fn settle_all(&mut self, dag: &Dag) -> bool {
-        let before: Vec<_> = self.additions.iter_mut().map(|addition| addition.valid.take()).collect();
-        self.by_user.values_mut().for_each(|mentions| mentions.valid.clear());
-        self.by_device.values_mut().for_each(|mentions| mentions.valid.clear());
-        let mut open: Vec<usize> = (0..self.additions.len()).collect();
-        for class in (0..=ROOT_CLASS).rev() {
-            open.retain(|&index| {
-                let node = self.additions[index].node;
-                let is_due = self.class(dag, &dag.node(node).author, dag.past(node)) == Some(class);
-                if is_due {
-                    self.settle(dag, index, class);
-                }
-                !is_due
-            });
+    /// Whether a certificate of the device lies in the view, in a deed that counts or not.
+    pub(super) fn is_certified(&self, dag: &Dag, device: &DeviceId, view: View<'_>) -> bool {
+        let all = self.devices.get(device).map_or(&[][..], |of_device| &of_device.additions.all);
+        all.iter().any(|&index| view.contains(dag.node(self.deeds[index].node)))
+    }
+
+    /// The users that a device is certified for in a view.
+    pub(super) fn users_of(&self, dag: &Dag, device: &DeviceId, view: View<'_>) -> Vec<UserId> {
+        let Some(of_device) = self.devices.get(device) else { return Vec::new() };
+        if let [user] = of_device.users[..] {
+            return if self.is_certified(dag, device, view) { vec![user] } else { Vec::new() };
         }
-        self.additions.iter().zip(before).any(|(addition, before)| addition.valid != before)
+        let mut users = BTreeSet::new();
+        for deed in of_device.additions.all.iter().map(|&index| &self.deeds[index]) {
+            if let Act::AddUser { user, .. } | Act::AddDevice { user, .. } = &deed.act
+                && view.contains(dag.node(deed.node))
+            {
+                users.insert(*user);
+            }
+        }
+        users.into_iter().collect()
+    }
+
+    /// What a device may do in a view.
+    pub(super) fn authority(
+        &self,
+        dag: &Dag,
+        device: &DeviceId,
+        view: View<'_>,
+        level: Level,
+    ) -> Option<Authority> {
+        if self.is_root(device) {
+            return Some(Authority::ROOT);
+        }
+        let of_device = self.devices.get(device)?;
+        let user = match of_device.users[..] {
+            [user] => user,
+            [] => return None,
+            [..] => {
+                let users = self.users_of(dag, device, view);
+                users.first().copied().filter(|_| users.len() == 1)?
+            }
+        };
+        if self.is_removed(dag, device, &user, view, level) {
+            return None;
+        }
+        let depth = self
+            .said(&of_device.additions.live, dag, view, level)
+            .map(|deed| self.depth(deed, &user, level))
+            .min()?;
+        let role = self.role(dag, &user, view, level)?;
+        Some(Authority { user: Some(user), class: role as Class, depth })
+    }
+
+    /// The user of a device and its role in a view, if the device is active there.
+    pub(super) fn standing(&self, dag: &Dag, device: &DeviceId, view: View<'_>) -> Option<(UserId, Role)> {
+        let authority = self.authority(dag, device, view, LAST)?;
+        let role = Role::ALL.into_iter().find(|role| *role as Class == authority.class)?;
+        Some((authority.user?, role))
+    }
+
+    /// Whether a removal of a device or its user counts in a view.
+    pub(super) fn is_removed(
+        &self,
+        dag: &Dag,
+        device: &DeviceId,
+        user: &UserId,
+        view: View<'_>,
+        level: Level,
+    ) -> bool {
+        let device = self.devices.get(device).map_or(&[][..], |of_device| &of_device.removals.live);
+        self.said(device, dag, view, level).next().is_some() || self.is_user_removed(dag, user, view, level)
+    }
+
+    pub(super) fn is_user_removed(&self, dag: &Dag, user: &UserId, view: View<'_>, level: Level) -> bool {
+        let live = self.users.get(user).map_or(&[][..], |of_user| &of_user.removals.live);
+        self.said(live, dag, view, level).next().is_some()
+    }
+
+    /// The role of a user in a view, removed or not; `None` if it never had one there.
+    pub(super) fn role(&self, dag: &Dag, user: &UserId, view: View<'_>, level: Level) -> Option<Role> {
+        let live = &self.users.get(user)?.roles.live;
+        let mut heads: Vec<(&Deed, Class, Role)> = Vec::new();
+        for deed in live.iter().rev().map(|&index| &self.deeds[index]) {
+            if !deed.counts_at(level) || !view.contains(dag.node(deed.node)) {
+                continue;
+            }
+            let is_in_past_of = |later: &Deed| dag.past(later.node).contains(dag.node(deed.node));
+            if !heads.iter().any(|(later, ..)| is_in_past_of(later)) {
+                let class = self.class(deed, level)?;
+                heads.retain(|(later, ..)| !dag.past(deed.node).contains(dag.node(later.node)));
+                heads.push((deed, class, deed.act.role()?));
+            }
+            if deed.covers {
+                break;
+            }
+        }
+        let highest = heads.iter().map(|(_, class, _)| *class).max()?;
+        heads.iter().filter(|(_, class, _)| *class == highest).map(|(_, _, role)| *role).min()
+    }
+
+    /// The class of the author of a deed that counts.
+    pub(super) fn class(&self, deed: &Deed, level: Level) -> Option<Class> {
+        self.standings[deed.node].authority.at(level).map(|authority| authority.class)
+    }
+
+    /// The depth that an addition gives to a device of the user.
+    fn depth(&self, deed: &Deed, user: &UserId, level: Level) -> u8 {
+        match (&deed.act, self.standings[deed.node].authority.at(level)) {
+            (Act::AddDevice { .. }, Some(author)) if author.is_of(user) => (author.depth + 1).min(DEPTH_MAX),
+            _ => 0,
+        }
+    }
+
+    /// The deeds of a list that count in a view.
+    pub(super) fn said<'m, 'v>(
+        &'m self,
+        live: &'m [usize],
+        dag: &'v Dag,
+        view: View<'v>,
+        level: Level,
+    ) -> impl Iterator<Item = &'m Deed> + use<'m, 'v> {
+        live.iter()
+            .map(|&index| &self.deeds[index])
+            .filter(move |deed| deed.counts_at(level) && view.contains(dag.node(deed.node)))
+    }
+
+    /// The certificate of a device that is in force, and the entry that first added it: of the
+    /// additions that count in a view the certificate with the highest version, ties by smallest
+    /// bytes, and the entry with the smallest id.
+    pub(super) fn certificate(
+        &self,
+        dag: &Dag,
+        device: &DeviceId,
+        view: View<'_>,
+    ) -> Option<(&DeviceCert, NodeIndex)> {
+        let live = &self.devices.get(device)?.additions.live;
+        let cert = self
+            .said(live, dag, view, LAST)
+            .flat_map(|deed| deed.act.certs().iter().filter(|cert| cert.sign_pk == *device))
+            .min_by_key(|cert| (std::cmp::Reverse(cert.cert_version), cert.encode()))?;
+        let added =
+            self.said(live, dag, view, LAST).map(|deed| deed.node).min_by_key(|&node| dag.node(node).id)?;
+        Some((cert, added))
     }
 }

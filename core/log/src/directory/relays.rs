@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use super::body::Role;
 use super::dag::{Dag, NodeIndex};
-use super::members::{Class, Members};
+use super::members::Members;
+use super::rank::{Class, LAST};
 
 /// A relay of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +25,6 @@ struct Setting {
     node: NodeIndex,
     /// `None` takes the relay back.
     url: Option<String>,
-    /// The author's class; `None` if the setting does not count.
-    class: Option<Class>,
 }
 
 /// All operations on relays.
@@ -34,46 +33,39 @@ pub(super) struct Relays(BTreeMap<[u8; 32], Vec<Setting>>);
 
 impl Relays {
     /// Takes in an operation of the newest entry.
-    pub(super) fn add(
-        &mut self,
-        dag: &Dag,
-        members: &Members,
-        node: NodeIndex,
-        pk: [u8; 32],
-        url: Option<String>,
-    ) {
-        let class = authority(dag, members, node);
-        self.0.entry(pk).or_default().push(Setting { node, url, class });
-    }
-
-    /// Decides all again, after standings changed.
-    pub(super) fn decide_all(&mut self, dag: &Dag, members: &Members) {
-        for setting in self.0.values_mut().flatten() {
-            setting.class = authority(dag, members, setting.node);
-        }
+    pub(super) fn add(&mut self, node: NodeIndex, pk: [u8; 32], url: Option<String>) {
+        self.0.entry(pk).or_default().push(Setting { node, url });
     }
 
     /// The relays as they stand, by key.
-    pub(super) fn current(&self, dag: &Dag) -> Vec<Relay> {
+    pub(super) fn current(&self, dag: &Dag, members: &Members) -> Vec<Relay> {
         self.0
             .iter()
-            .filter_map(|(pk, settings)| Some(Relay { pk: *pk, url: winner(dag, settings)? }))
+            .filter_map(|(pk, settings)| Some(Relay { pk: *pk, url: winner(dag, members, settings)? }))
             .collect()
     }
 }
 
-fn authority(dag: &Dag, members: &Members, node: NodeIndex) -> Option<Class> {
-    members.class(dag, &dag.node(node).author, dag.past(node)).filter(|class| *class >= Role::Admin as Class)
+/// The class of the author of a setting, if it counts.
+fn class(members: &Members, setting: &Setting) -> Option<Class> {
+    let author = members.standings[setting.node].authority.at(LAST)?;
+    author.may(Role::Admin).then_some(author.class)
 }
 
-fn winner(dag: &Dag, settings: &[Setting]) -> Option<String> {
-    let counting = || settings.iter().filter(|setting| setting.class.is_some());
-    counting()
-        .filter(|setting| !counting().any(|other| dag.past(other.node).contains(dag.node(setting.node))))
-        .filter(|setting| setting.url.is_some())
-        .min_by_key(|setting| {
-            (std::cmp::Reverse(setting.class), dag.node(setting.node).id, setting.url.clone())
+fn winner(dag: &Dag, members: &Members, settings: &[Setting]) -> Option<String> {
+    let mut heads: Vec<(&Setting, Class)> = Vec::new();
+    for setting in settings {
+        let Some(class) = class(members, setting) else { continue };
+        heads.retain(|(earlier, _)| !dag.past(setting.node).contains(dag.node(earlier.node)));
+        heads.push((setting, class));
+    }
+    heads
+        .into_iter()
+        .filter(|(setting, _)| setting.url.is_some())
+        .min_by_key(|(setting, class)| {
+            (std::cmp::Reverse(*class), dag.node(setting.node).id, setting.url.clone())
         })?
+        .0
         .url
         .clone()
 }

@@ -1,10 +1,12 @@
-//! Tests of the directory. `support` makes entries as a log would; `model` folds them naively.
+//! Tests of the directory. `support` makes entries as a log would, `random` makes histories, and
+//! `naive` folds them a second time, by the book.
 
 mod acceptance;
 mod codec;
 mod keys;
-mod model;
-mod orders;
+mod naive;
+mod properties;
+mod random;
 mod rules;
 mod scale;
 mod support;

@@ -350,7 +350,11 @@ fn check_drafts(stage: &Stage<'_>, drafts: &[Draft]) -> Result<(), LogError> {
 fn auth_for(stage: &Stage<'_>, draft: &Draft) -> Option<EntryId> {
     let author = draft.author.device();
     let tip = stage.chain(&(draft.stream(), author)).and_then(Chain::own_tip);
-    stage.directory.auth_for(&author, tip.map(|tip| tip.position))
+    let key_id = match &draft.body {
+        DraftBody::Data { key_id, .. } => *key_id,
+        DraftBody::Directory(_) => KeyId::ZERO,
+    };
+    stage.directory.auth_for(&author, tip.map(|tip| tip.position), &key_id)
 }
 
 /// Makes the entry of a draft and stages it.

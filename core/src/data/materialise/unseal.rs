@@ -34,7 +34,7 @@ pub(crate) trait Unseal: Send {
     fn holds(&self, key: &KeyId) -> bool;
     /// Opens an entry's payload.
     fn unseal(&self, entry: &Entry) -> Unsealed;
-    /// The user whose device this is.
+    /// The user whose device this is or was.
     fn user(&self, device: &DeviceId) -> Option<UserId>;
     /// The stream of the database with a name.
     fn stream(&self, database: &str) -> Option<StreamId>;
@@ -72,7 +72,7 @@ impl Unseal for WorkspaceKeys {
     }
 
     fn user(&self, device: &DeviceId) -> Option<UserId> {
-        self.directory.device(device).map(|device| device.user)
+        self.directory.owner_of(device)
     }
 
     fn stream(&self, database: &str) -> Option<StreamId> {

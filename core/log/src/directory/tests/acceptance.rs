@@ -157,10 +157,10 @@ fn a_device_acts_under_the_newest_head_where_it_may_write() {
     let add = fixture.add_user(Role::Writer, &[&joiner]);
     let added = fixture.write_under(&mut owner, base.clone(), vec![add]);
     let other = fixture.write_under(&mut admin, base.clone(), vec![]);
-    assert_eq!(fixture.directory.auth_for(&joiner.id(), None), Some(added));
-    assert_eq!(fixture.directory.auth_for(&writer.id(), None), Some(other));
-    assert_eq!(fixture.directory.auth_for(&writer.id(), Some(added)), Some(added));
+    assert_eq!(fixture.directory.auth_for(&joiner.id(), None, &KeyId::ZERO), Some(added));
+    assert_eq!(fixture.directory.auth_for(&writer.id(), None, &KeyId::ZERO), Some(other));
+    assert_eq!(fixture.directory.auth_for(&writer.id(), Some(added), &KeyId::ZERO), Some(added));
     let merged = fixture.write(&mut writer, vec![]);
-    assert_eq!(fixture.directory.auth_for(&joiner.id(), Some(added)), Some(merged));
-    assert_eq!(fixture.directory.auth_for(&Author::new(9).id(), None), None);
+    assert_eq!(fixture.directory.auth_for(&joiner.id(), Some(added), &KeyId::ZERO), Some(merged));
+    assert_eq!(fixture.directory.auth_for(&Author::new(9).id(), None, &KeyId::ZERO), None);
 }

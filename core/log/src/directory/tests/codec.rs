@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::support::{Author, wrap};
+use crate::ids::{CircleId, StreamId, UserId};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -52,6 +53,53 @@ fn ops() -> impl Strategy<Value = Op> {
         }),
         (key(), "[a-z:/]{1,20}").prop_map(|(relay_pk, url)| Op::RelaySet { relay_pk, url }),
         key().prop_map(|relay_pk| Op::RelayUnset { relay_pk }),
+        removals(),
+    ]
+}
+
+fn cuts() -> impl Strategy<Value = Vec<Cut>> {
+    let cut = (any::<[u8; 32]>(), any::<[u8; 16]>(), any::<u64>(), any::<[u8; 32]>()).prop_map(
+        |(device, stream, seq, id)| Cut {
+            device: DeviceId(device),
+            stream: StreamId(stream),
+            seq,
+            id: EntryId(id),
+        },
+    );
+    vec(cut, 0..4)
+}
+
+/// Operations that take away, circles, and rules.
+fn removals() -> impl Strategy<Value = Op> {
+    let circle = || any::<[u8; 16]>().prop_map(CircleId);
+    let user = || any::<[u8; 16]>().prop_map(UserId);
+    let device = || any::<[u8; 32]>().prop_map(DeviceId);
+    let role = || prop::sample::select(&Role::ALL[..]);
+    let settings = (any::<bool>(), any::<bool>()).prop_map(|(full, for_root)| CircleSettings {
+        history: if full { History::Full } else { History::FromJoin },
+        for_root,
+    });
+    let purged = (device(), any::<u64>(), any::<[u8; 32]>()).prop_map(|(device, seq, id)| Purged {
+        device,
+        seq,
+        id: EntryId(id),
+    });
+    prop_oneof![
+        (user(), role(), cuts()).prop_map(|(user, role, cuts)| Op::SetRole { user, role, cuts }),
+        (device(), cuts()).prop_map(|(device, cuts)| Op::RemoveDevice { device, cuts }),
+        (user(), cuts()).prop_map(|(user, cuts)| Op::RemoveUser { user, cuts }),
+        cuts().prop_map(|cuts| Op::AmendCut { cuts }),
+        (circle(), settings, any::<[u8; 32]>()).prop_map(|(circle, settings, name_commit)| Op::CircleNew {
+            circle,
+            settings,
+            name_commit
+        }),
+        (circle(), user(), role()).prop_map(|(circle, user, role)| Op::CircleAdd { circle, user, role }),
+        (circle(), user(), cuts()).prop_map(|(circle, user, cuts)| Op::CircleRemove { circle, user, cuts }),
+        (any::<u16>(), any::<u32>())
+            .prop_map(|(rotate_days, rotate_entries)| Op::Policy(Policy { rotate_days, rotate_entries })),
+        (any::<[u8; 16]>(), vec(purged, 0..4))
+            .prop_map(|(stream, entries)| Op::Purge { stream: StreamId(stream), entries }),
     ]
 }
 
@@ -185,6 +233,53 @@ fn a_count_without_its_bytes_is_refused_before_anything_is_allocated() {
 }
 
 #[test]
+fn the_bytes_of_each_operation_are_those_of_the_table() {
+    let (device, user, circle) = (DeviceId([1; 32]), UserId([2; 16]), CircleId([3; 16]));
+    let (stream, id) = (StreamId([4; 16]), EntryId([5; 32]));
+    let cuts = vec![Cut { device, stream, seq: 6, id }];
+    let cut = [&[1, 0][..], &[1; 32], &[4; 16], &[6, 0, 0, 0, 0, 0, 0, 0], &[5; 32]].concat();
+    let settings = CircleSettings { history: History::Full, for_root: false };
+    let entries = vec![Purged { device, seq: 6, id }];
+    let cases: [(Op, u8, Vec<u8>); 9] = [
+        (Op::SetRole { user, role: Role::Admin, cuts: cuts.clone() }, 3, [&[2; 16][..], &[2], &cut].concat()),
+        (Op::RemoveDevice { device, cuts: cuts.clone() }, 4, [&[1; 32][..], &cut].concat()),
+        (Op::RemoveUser { user, cuts: cuts.clone() }, 5, [&[2; 16][..], &cut].concat()),
+        (Op::AmendCut { cuts: cuts.clone() }, 6, cut.clone()),
+        (
+            Op::CircleNew { circle, settings, name_commit: [7; 32] },
+            7,
+            [&[3; 16][..], &[3], &[7; 32]].concat(),
+        ),
+        (Op::CircleAdd { circle, user, role: Role::Writer }, 8, [&[3; 16][..], &[2; 16], &[1]].concat()),
+        (Op::CircleRemove { circle, user, cuts }, 9, [&[3; 16][..], &[2; 16], &cut].concat()),
+        (Op::Policy(Policy { rotate_days: 258, rotate_entries: 3 }), 14, vec![2, 1, 3, 0, 0, 0]),
+        (
+            Op::Purge { stream, entries },
+            15,
+            [&[4; 16][..], &[1, 0], &[1; 32], &[6, 0, 0, 0, 0, 0, 0, 0], &[5; 32]].concat(),
+        ),
+    ];
+    for (op, tag, fields) in cases {
+        let length = u32::try_from(fields.len()).expect("small").to_le_bytes();
+        let bytes = [&[1, 0, 1, 0, tag][..], &length, &fields].concat();
+        assert_eq!(body_of(op.clone()).encode(), Ok(bytes.clone()), "{op:?}");
+        assert_eq!(Body::decode(&bytes), Ok(body_of(op)));
+    }
+}
+
+#[test]
+fn unknown_settings_of_a_circle_are_refused() {
+    let settings = CircleSettings { history: History::FromJoin, for_root: true };
+    let op = Op::CircleNew { circle: CircleId([1; 16]), settings, name_commit: [0; 32] };
+    let mut bytes = body_of(op).encode().expect("fits");
+    let at = bytes.len() - 33;
+    for byte in [4, 0x80, 0xff] {
+        bytes[at] = byte;
+        assert_eq!(Body::decode(&bytes), Err(BodyError::Malformed("circle settings")));
+    }
+}
+
+#[test]
 fn repeated_parents_are_refused() {
     let body = Body { parents: vec![EntryId([1; 32]); 2], ops: vec![] };
     assert_eq!(body.encode(), Err(BodyError::Malformed("parents")));
@@ -194,7 +289,7 @@ fn repeated_parents_are_refused() {
 
 #[test]
 fn unknown_operations_and_versions_ask_for_an_upgrade() {
-    for tag in [3, 9, 14, 15, 255] {
+    for tag in [16, 17, 255] {
         assert_eq!(Body::decode(&[1, 0, 1, 0, tag, 0, 0, 0, 0]), Err(BodyError::Unsupported));
     }
     assert_eq!(Body::decode(&[2, 0, 0, 0]), Err(BodyError::Unsupported));

@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::support::{Author, Fixture, key_epoch, peopled, wrap};
+use crate::ids::CircleId;
 
 const CIRCLE: CircleId = CircleId::WORKSPACE;
 
@@ -91,11 +92,12 @@ fn a_newcomer_is_added_and_granted_the_key_in_one_entry() {
     let grant = |device: &Author| Op::KeyGrant { circle: CIRCLE, key_id, wraps: vec![wrap(&device.id())] };
     let own = grant(&reader);
     fixture.write(&mut reader, vec![own]);
-    assert_eq!(fixture.directory.wraps(&key_id, &reader.id()), Vec::<&Wrap>::new());
+    assert!(!fixture.directory.readers(&key_id).contains(&reader.id()));
     fixture.write(&mut admin, vec![grant(&joiner)]);
     let ops = vec![grant(&joiner), fixture.add_user(Role::Reader, &[&joiner])];
     fixture.write(&mut admin, ops);
     assert_eq!(fixture.directory.wraps(&key_id, &joiner.id()), vec![&wrap(&joiner.id())]);
+    assert!(fixture.directory.readers(&key_id).contains(&joiner.id()));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::support::{Author, Fixture, kem_key, key_epoch, owned, peopled, wrap};
+use crate::ids::CircleId;
 
 const CIRCLE: CircleId = CircleId::WORKSPACE;
 

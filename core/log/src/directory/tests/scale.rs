@@ -4,6 +4,7 @@
 use super::super::*;
 use super::support::{Author, Fixture, key_epoch};
 use crate::env::{Clock, SystemClock};
+use crate::ids::CircleId;
 
 const ENTRIES: usize = 10_000;
 const LIMIT_MS: u64 = 10_000;

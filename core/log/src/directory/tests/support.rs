@@ -3,7 +3,7 @@
 use super::super::*;
 use crate::crypto::{Signer, TestSigner, sha256};
 use crate::entry::payload_hash;
-use crate::ids::StreamId;
+use crate::ids::{CircleId, StreamId, UserId};
 
 /// A device that remembers its own chain in stream zero.
 pub(super) struct Author {

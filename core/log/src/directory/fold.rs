@@ -1,0 +1,269 @@
+//! The fold itself: takes in entries one by one, and keeps what follows from them.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::certificate::{self, DeviceCert, user_id};
+use super::circles::{CircleAct, Circles};
+use super::cuts::Amendments;
+use super::dag::{Dag, NodeIndex};
+use super::keys::{Epoch, Keys, Who};
+use super::members::{Act, Members};
+use super::policy::Policies;
+use super::rank::LAST;
+use super::relays::Relays;
+use super::{Body, DirectoryError, Op, Root};
+use crate::crypto::PublicKey;
+use crate::entry::Entry;
+use crate::ids::{CircleId, DeviceId, EntryId, UserId, WorkspaceId};
+
+/// Everything that follows from the entries held.
+#[derive(Debug, Clone)]
+pub(super) struct Fold {
+    pub(super) workspace: WorkspaceId,
+    pub(super) root: Option<Root>,
+    pub(super) name_commit: Option<[u8; 32]>,
+    pub(super) public_keys: HashMap<DeviceId, PublicKey>,
+    pub(super) dag: Dag,
+    /// The entries by authors with standing that are in no other such entry's past.
+    pub(super) heads: BTreeSet<(NodeIndex, EntryId)>,
+    pub(super) members: Members,
+    pub(super) circles: Circles,
+    pub(super) amendments: Amendments,
+    pub(super) keys: Keys,
+    pub(super) relays: Relays,
+    pub(super) policies: Policies,
+    pub(super) revisions: u64,
+    /// Devices whose entries are to be judged again.
+    pub(super) touched: BTreeSet<DeviceId>,
+}
+
+impl Fold {
+    pub(super) fn new(workspace: WorkspaceId) -> Self {
+        Self {
+            workspace,
+            root: None,
+            name_commit: None,
+            public_keys: HashMap::new(),
+            dag: Dag::default(),
+            heads: BTreeSet::new(),
+            members: Members::default(),
+            circles: Circles::default(),
+            amendments: Amendments::default(),
+            keys: Keys::default(),
+            relays: Relays::default(),
+            policies: Policies::default(),
+            revisions: 0,
+            touched: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn insert_genesis(&mut self, entry: &Entry, body: Body) -> Result<(), DirectoryError> {
+        let [Op::Genesis { root_pk, root_kem_pk, name_commit, .. }] = &body.ops[..] else {
+            return Err(DirectoryError::Genesis);
+        };
+        if entry.id().0 != self.workspace.0 {
+            return Err(DirectoryError::Foreign);
+        }
+        let key = PublicKey::new(&root_pk.0).ok_or(DirectoryError::Genesis)?;
+        let good = body.parents.is_empty()
+            && entry.header().author == *root_pk
+            && certificate::is_usable_kem_key(root_kem_pk);
+        if !good {
+            return Err(DirectoryError::Genesis);
+        }
+        self.members.root = Some(*root_pk);
+        let node = self.dag.add(entry.id(), *root_pk, &[]);
+        self.members.add(&self.dag, node, Vec::new());
+        self.heads.insert((node, entry.id()));
+        self.public_keys.insert(*root_pk, key);
+        self.root = Some(Root { pk: *root_pk, kem_pk: *root_kem_pk });
+        self.name_commit = Some(*name_commit);
+        Ok(())
+    }
+
+    /// Checks all that an entry other than genesis needs to be held; its parents if it is.
+    pub(super) fn check(
+        &self,
+        entry: &Entry,
+        body: &Body,
+        previous: Option<EntryId>,
+    ) -> Result<Vec<NodeIndex>, DirectoryError> {
+        let header = entry.header();
+        if header.workspace != self.workspace {
+            return Err(DirectoryError::Foreign);
+        }
+        if body.ops.iter().any(|op| matches!(op, Op::Genesis { .. })) {
+            return Err(DirectoryError::Genesis);
+        }
+        if body.parents.first() != Some(&header.auth) {
+            return Err(DirectoryError::Parents);
+        }
+        let find = |id: &EntryId| self.dag.find(id).ok_or(DirectoryError::Missing(*id));
+        let parents = body.parents.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+        let in_past = |node: NodeIndex| parents.iter().any(|&parent| self.dag.is_in_past(node, parent));
+        let stays = match &previous {
+            Some(previous) => in_past(find(previous)?),
+            None => header.seq == 1,
+        };
+        if !stays {
+            return Err(DirectoryError::MovesBack);
+        }
+        let known = self.members.is_root(&header.author)
+            || parents
+                .iter()
+                .any(|&parent| self.members.is_certified(&self.dag, &header.author, self.dag.upto(parent)));
+        if known { Ok(parents) } else { Err(DirectoryError::UnknownAuthor) }
+    }
+
+    /// Takes in the operations of an entry: members first, then circles, then what rests on both.
+    pub(super) fn apply(&mut self, id: EntryId, author: DeviceId, parents: &[NodeIndex], ops: Vec<Op>) {
+        let node = self.dag.add(id, author, parents);
+        let (acts, ops): (Vec<_>, Vec<_>) =
+            ops.into_iter().map(|op| self.member_act(op)).partition(Result::is_ok);
+        let acts = acts.into_iter().filter_map(Result::ok).flatten().collect();
+        let changed = self.members.add(&self.dag, node, acts);
+        for deed in self.members.deeds_of(node).filter(|deed| deed.counts_at(LAST)) {
+            let limits = match &deed.act {
+                Act::RemoveDevice { .. } | Act::RemoveUser { .. } => true,
+                Act::SetRole { .. } => deed.demotes,
+                Act::AddUser { .. } | Act::AddDevice { .. } => false,
+            };
+            if limits {
+                self.touched.extend(self.members.targets(&deed.act));
+            }
+        }
+        if !changed.is_empty() {
+            self.revise(changed);
+        }
+        self.keep_heads(node, parents);
+        let ops: Vec<_> =
+            ops.into_iter().filter_map(Result::err).map(|op| self.circle_act(node, op)).collect();
+        for op in ops.into_iter().filter_map(Result::err) {
+            self.apply_other(node, op);
+        }
+    }
+
+    /// Earlier operations count, or do not count, that did otherwise before.
+    fn revise(&mut self, mut changed: BTreeSet<DeviceId>) {
+        self.revisions += 1;
+        for user in self.circles.decide_all(&self.dag, &self.members) {
+            changed.extend(self.members.devices_of(&user));
+        }
+        changed.extend(self.amendments.devices());
+        let Self { dag, members, circles, keys, .. } = self;
+        keys.decide_all(&Who { dag, members, circles });
+        self.touched.append(&mut changed);
+        self.heads.clear();
+        for node in 0..self.dag.len() {
+            self.put_head(node);
+        }
+    }
+
+    fn keep_heads(&mut self, node: NodeIndex, parents: &[NodeIndex]) {
+        let stands = |node: NodeIndex| self.members.standings[node].authority.at(LAST).is_some();
+        if !parents.iter().all(|&parent| stands(parent)) {
+            self.put_head(node);
+        } else if stands(node) {
+            for &parent in parents {
+                self.heads.remove(&(parent, self.dag.node(parent).id));
+            }
+            self.heads.insert((node, self.dag.node(node).id));
+        }
+    }
+
+    fn put_head(&mut self, node: NodeIndex) {
+        if self.members.standings[node].authority.at(LAST).is_some() {
+            let dag = &self.dag;
+            self.heads.retain(|(head, _)| !dag.is_in_past(*head, node));
+            self.heads.insert((node, dag.node(node).id));
+        }
+    }
+
+    /// An operation on users and devices; nothing if a certificate is bad; any other is given back.
+    fn member_act(&mut self, op: Op) -> Result<Option<Act>, Op> {
+        Ok(match op {
+            Op::AddUser { user, role, certs } => {
+                let names_user =
+                    certs.first().is_some_and(|first| user_id(&self.workspace, &first.sign_pk) == user);
+                (names_user && self.are_good(&user, &certs)).then(|| Act::AddUser {
+                    user,
+                    role,
+                    certs: certs.into(),
+                })
+            }
+            Op::AddDevice { user, cert } => {
+                let certs = [cert];
+                self.are_good(&user, &certs).then(|| Act::AddDevice { user, certs: Arc::new(certs) })
+            }
+            Op::SetRole { user, role, cuts } => Some(Act::SetRole { user, role, cuts: cuts.into() }),
+            Op::RemoveDevice { device, cuts } => Some(Act::RemoveDevice { device, cuts: cuts.into() }),
+            Op::RemoveUser { user, cuts } => Some(Act::RemoveUser { user, cuts: cuts.into() }),
+            other => return Err(other),
+        })
+    }
+
+    /// Takes in an operation on a circle; any other is given back.
+    fn circle_act(&mut self, node: NodeIndex, op: Op) -> Result<(), Op> {
+        let (circle, act) = match op {
+            Op::CircleNew { circle, settings, name_commit } => {
+                (circle, CircleAct::New { settings, name_commit })
+            }
+            Op::CircleAdd { circle, user, role } => (circle, CircleAct::Add { user, role }),
+            Op::CircleRemove { circle, user, cuts } => {
+                self.touched.extend(self.members.devices_of(&user));
+                (circle, CircleAct::Remove { user, cuts: cuts.into() })
+            }
+            other => return Err(other),
+        };
+        self.circles.add(&self.dag, &self.members, node, circle, act);
+        Ok(())
+    }
+
+    fn apply_other(&mut self, node: NodeIndex, op: Op) {
+        let (entry, author) = (self.dag.node(node).id, self.dag.node(node).author);
+        let Self { dag, members, circles, keys, relays, policies, amendments, touched, .. } = self;
+        let who = Who { dag, members, circles };
+        match op {
+            Op::KeyEpoch { circle, epoch, key_id, commit, name_wrap, prev, wraps } => {
+                let epoch = Epoch { entry, author, circle, epoch, key_id, commit, name_wrap, prev, wraps };
+                if keys.add_epoch(&who, node, epoch) && circle != CircleId::WORKSPACE {
+                    // Who left the circle may have written with this key before it was known here.
+                    touched.extend(circles.users(&circle).flat_map(|user| members.devices_of(user)));
+                }
+            }
+            Op::KeyGrant { circle, key_id, wraps } => keys.add_grant(&who, node, circle, key_id, wraps),
+            Op::AmendCut { cuts } => {
+                touched.extend(cuts.iter().map(|cut| cut.device));
+                amendments.add(node, cuts);
+            }
+            Op::RelaySet { relay_pk, url } => relays.add(node, relay_pk, Some(url)),
+            Op::RelayUnset { relay_pk } => relays.add(node, relay_pk, None),
+            Op::Policy(policy) => policies.set(node, policy),
+            Op::Purge { stream, entries } => policies.purge(node, stream, entries),
+            // Taken in before, or refused with the whole entry.
+            Op::Genesis { .. }
+            | Op::AddUser { .. }
+            | Op::AddDevice { .. }
+            | Op::SetRole { .. }
+            | Op::RemoveDevice { .. }
+            | Op::RemoveUser { .. }
+            | Op::CircleNew { .. }
+            | Op::CircleAdd { .. }
+            | Op::CircleRemove { .. } => {}
+        }
+    }
+
+    fn are_good(&mut self, user: &UserId, certs: &[DeviceCert]) -> bool {
+        certs.iter().all(|cert| {
+            !self.members.is_root(&cert.sign_pk)
+                && (self.members.has_certificate(user, cert) || self.accept(user, cert))
+        })
+    }
+
+    /// Verifies a certificate and keeps its device's public key.
+    fn accept(&mut self, user: &UserId, cert: &DeviceCert) -> bool {
+        let key = cert.verify(&self.workspace, user);
+        key.map(|key| self.public_keys.insert(cert.sign_pk, key)).is_some()
+    }
+}
