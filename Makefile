@@ -2,7 +2,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint demo bench clean $(addprefix test-,checks rust python node scenarios)
+.PHONY: help test lint demo bench package clean $(addprefix test-,checks rust python node scenarios)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -22,6 +22,9 @@ demo: ## show the product at work; INPUT=file.json uses your own data
 
 bench: ## measure, and print one table beside the targets
 	@$(PYTHON) scripts/bench
+
+package: ## build the packages of every language, and try each in an empty folder
+	@$(PYTHON) scripts/package
 
 clean: ## remove everything that was built or installed
 	rm -rf target .venv .cache node/node_modules node/dist node/build

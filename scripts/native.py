@@ -16,6 +16,9 @@ FEATURES = ["--workspace", "--all-features", "--locked"]
 BUILD = [*FEATURES, "--lib", "--bins", "--tests", "--examples"]
 """What `cargo build` is given: the targets of `cargo test`, and the modules and programs it does not link itself."""
 
+RELEASED = ["tidelog-cli", "tidelog-relay", "tidelog-pyo3", "tidelog-napi"]
+"""The packages with the programs and native modules that users get."""
+
 NAPI_TYPES = "napi-types"
 """The folder below the target folder where `#[napi]` notes the TypeScript declaration of each exported item."""
 

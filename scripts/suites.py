@@ -114,6 +114,12 @@ def workspace_build() -> None:
     must(need("cargo", "install Rust with rustup"), "build", *native.BUILD)
 
 
+def release_build() -> None:
+    """Builds the programs and native modules as users get them: optimised, without test features."""
+    packages = [argument for package in native.RELEASED for argument in ("--package", package)]
+    must(need("cargo", "install Rust with rustup"), "build", "--release", "--locked", *packages)
+
+
 def checks() -> Tally:
     """Rules about the repository itself, and the tests of this runner."""
     need("cargo", "install Rust with rustup")

@@ -1,0 +1,169 @@
+"""The packages that users install: how each is built, and how it is tried.
+
+Every package is tried as a user would: installed into an empty folder outside the repository, where the first program of
+README.md runs. What is built is of this machine's platform; the others are built by the same commands on theirs.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import native
+from native import ROOT
+from suites import NODE_WANTED, must, need, node_tools, python_tools, release_build
+
+OUT = native.target_dir() / "package"
+NODE = ROOT / "node"
+
+
+def first_program(language: str, fence: str) -> str:
+    """The first program in this language, as README.md has it."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = re.search(rf"^### {re.escape(language)}\n+```{fence}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    if found is None:
+        raise RuntimeError(f"README.md has no first program in {language}")
+    return found[1]
+
+
+@contextmanager
+def empty_folder() -> Iterator[Path]:
+    """A folder that no program of the repository is above of."""
+    with tempfile.TemporaryDirectory(prefix="tidelog-package-") as folder:
+        yield Path(folder).resolve()
+
+
+def fresh(name: str) -> Path:
+    folder = OUT / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def plain_environment() -> dict[str, str]:
+    """Without what could lead a program back into the repository."""
+    hidden = ("PYTHONPATH", "NODE_PATH", "CLASSPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+    return {key: value for key, value in os.environ.items() if key not in hidden}
+
+
+def show(command: list, cwd: Path) -> str:
+    """Runs a program of a user and returns what it printed."""
+    command = [str(part) for part in command]
+    print("$ " + " ".join(command), flush=True)
+    done = subprocess.run(
+        command, cwd=cwd, env=plain_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    print(done.stdout, end="", flush=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"{command[0]} ended with {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+# Python
+
+
+def build_wheel() -> list[Path]:
+    """An abi3 wheel; on Linux with the manylinux tag that its symbols allow, which maturin finds out."""
+    out = fresh("python")
+    interpreter = python_tools()
+    must(interpreter, "-m", "maturin", "build", "--release", "--locked", "--out", out, cwd=ROOT / "python")
+    return sorted(out.glob("*.whl"))
+
+
+def try_wheel(packages: list[Path]) -> None:
+    (wheel,) = packages
+    with empty_folder() as folder:
+        venv.create(folder / "env", with_pip=True)
+        interpreter = folder / "env" / native.venv_python().relative_to(ROOT / ".venv")
+        show([interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel, "pydantic"], folder)
+        program = folder / "first.py"
+        program.write_text(first_program("Python", "python"), encoding="utf-8")
+        if "Calibrate sensor" not in show([interpreter, program], folder):
+            raise RuntimeError("the first program in Python did not print its item")
+
+
+# Node
+
+
+def build_npm() -> list[Path]:
+    """The package, and beside it one with the native module of this platform, which npm picks by system and CPU."""
+    npm = need("npm", NODE_WANTED)
+    release_build()
+    node_tools("release")
+    out, stage = fresh("node"), fresh("node-stage")
+    manifest = json.loads((NODE / "package.json").read_text(encoding="utf-8"))
+    version, name = manifest["version"], manifest["napi"]["packageName"]
+    triple = native.host_triple()
+    platform = subprocess.run(
+        ["node", "--input-type=module", "--eval", PLATFORM_OF, triple], cwd=NODE, check=True, capture_output=True
+    )
+    tags = json.loads(platform.stdout)
+    platforms = [f"{name}-{tag['platformArchABI']}" for tag in tags["all"]]
+
+    for file in manifest["files"]:
+        source = NODE / file
+        copy = shutil.copytree if source.is_dir() else shutil.copy2
+        copy(source, stage / file)
+    public = {key: value for key, value in manifest.items() if key not in ("scripts", "devDependencies", "overrides")}
+    public["optionalDependencies"] = dict.fromkeys(platforms, version)
+    (stage / "package.json").write_text(json.dumps(public, indent=2) + "\n", encoding="utf-8")
+
+    here = tags["here"]
+    part = fresh("node-stage-platform")
+    addon = f"{manifest['napi']['binaryName']}.{here['platformArchABI']}.node"
+    shutil.copy2(NODE / addon, part / addon)
+    only = {
+        "name": f"{name}-{here['platformArchABI']}",
+        "version": version,
+        "description": f"The native module of {name} for {triple}",
+        "license": manifest["license"],
+        "repository": manifest["repository"],
+        "main": addon,
+        "files": [addon],
+        "os": [here["platform"]],
+        "cpu": [here["arch"]],
+        **({"libc": ["glibc"]} if here["abi"] == "gnu" else {}),
+        "engines": manifest["engines"],
+    }
+    (part / "package.json").write_text(json.dumps(only, indent=2) + "\n", encoding="utf-8")
+    for folder in (part, stage):
+        shutil.copy2(ROOT / "LICENSE", folder / "LICENSE")
+        must(npm, "pack", "--silent", "--pack-destination", out, cwd=folder)
+    return sorted(out.glob("*.tgz"))
+
+
+PLATFORM_OF = """
+import { readFile } from 'node:fs/promises'
+import { parseTriple } from '@napi-rs/cli'
+const { napi } = JSON.parse(await readFile('package.json', 'utf8'))
+console.log(JSON.stringify({ here: parseTriple(process.argv[1]), all: napi.targets.map(parseTriple) }))
+"""
+
+
+def try_npm(packages: list[Path]) -> None:
+    npm = need("npm", NODE_WANTED)
+    versions = json.loads((NODE / "package.json").read_text(encoding="utf-8"))["devDependencies"]
+    tools = [f"{tool}@{versions[tool]}" for tool in ("typescript", "zod", "@types/node")]
+    with empty_folder() as folder:
+        (folder / "package.json").write_text('{"type": "module", "private": true}\n', encoding="utf-8")
+        (folder / "first.ts").write_text(first_program("Node", "ts"), encoding="utf-8")
+        show([npm, "install", "--silent", "--no-audit", "--no-fund", *packages, *tools], folder)
+        # `await using` is compiled for a Node that does not know it yet.
+        compiler = folder / "node_modules" / "typescript" / "bin" / "tsc"
+        options = ["--strict", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,esnext.disposable"]
+        show(["node", compiler, *options, "--types", "node", "first.ts"], folder)
+        if "Calibrate sensor" not in show(["node", "first.js"], folder):
+            raise RuntimeError("the first program in Node did not print its item")
+
+
+PACKAGES: dict[str, tuple[Callable[[], list[Path]], Callable[[list[Path]], None]]] = {
+    "wheel": (build_wheel, try_wheel),
+    "npm": (build_npm, try_npm),
+}
