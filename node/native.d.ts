@@ -121,6 +121,26 @@ export declare class Log {
   syncWith(other: Log): Promise<Transfer>
 }
 
+/** r" Lines of the engine's log. */
+export declare class Logs {
+  /** Calls back with the next event, or with null after the end. A wait does not keep the process alive. */
+  next(done: (error: Error | null, event: LogEvent | null) => void): void
+  /** Ends the stream, also for whoever waits. */
+  stop(): void
+}
+
+/** How far a call has come. */
+export declare class Meter {
+  /** A meter for one call. */
+  constructor()
+  /** How much is done. */
+  done(): number
+  /** How much there is to do. */
+  total(): number
+  /** Ends the call as soon as it can end without a loss. */
+  stop(): void
+}
+
 /** Writes that take effect together. */
 export declare class Transaction {
   /** A collection within the transaction. */
@@ -192,7 +212,7 @@ export declare class Workspace {
   /** Its figures. */
   stats(): Promise<Stats>
   /** Reads everything on disk and checks it. */
-  verify(): Promise<VerifyReport>
+  verify(meter: Meter): Promise<VerifyReport>
   /** Closes it. */
   shutdown(): Promise<undefined>
 }
@@ -321,6 +341,17 @@ export interface LogChange {
   author: string
   arrival: number
 }
+
+/** An event of the engine's log: a line, or how many are missing. */
+export interface LogEvent {
+  level?: string
+  target?: string
+  text?: string
+  lagged?: number
+}
+
+/** What the engine logs, down to a level. */
+export declare function logs(level: 'error' | 'warn' | 'info' | 'debug' | 'trace'): Logs
 
 /** r" This device. */
 export interface Me {

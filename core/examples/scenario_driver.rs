@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::io::BufRead as _;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -278,7 +279,11 @@ async fn play(role: &mut Role, other: Option<Workspace>, c: &Json) -> Result<Jso
         "verify" => {
             let told = Arc::new(Mutex::new((0, 0)));
             let tell = Arc::clone(&told);
-            let r = role.workspace().verify(move |done, total| *tell.lock().expect("no panic") = (done, total)).await?;
+            let progress = move |done, total| {
+                *tell.lock().expect("no panic") = (done, total);
+                ControlFlow::Continue(())
+            };
+            let r = role.workspace().verify(progress).await?;
             let (done, total) = *told.lock().expect("no panic");
             json!({ "entries": r.entries, "bytes": r.bytes, "signatures": r.signatures, "damaged": r.damaged,
                 "problems": r.problems, "done": done, "total": total })

@@ -1,5 +1,6 @@
 //! Workspaces as a program uses them: on disk, in pairs, through a real relay.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +71,7 @@ async fn what_was_written_is_there_after_reopening() {
     assert_eq!((read.title.as_str(), read.done), ("Calibrate", true));
     assert_eq!(workspace.name().expect("reads"), "Test");
     assert_eq!(workspace.databases().expect("reads"), ["main"]);
-    let report = workspace.verify(|_, _| {}).await.expect("verifies");
+    let report = workspace.verify(|_, _| ControlFlow::Continue(())).await.expect("verifies");
     assert_eq!(report.damaged, 0, "{:?}", report.problems);
 }
 

@@ -6,6 +6,7 @@ import { Document } from './document.js'
 import { invalidArgument, later, now } from './errors.js'
 import { asChange, asVersion } from './events.js'
 import { LiveList } from './live.js'
+import type { LongCall } from './progress.js'
 import { asked, type Query, type Where } from './query.js'
 import type { Shape } from './schema.js'
 import { Stream } from './stream.js'
@@ -48,16 +49,23 @@ export class Collection<T, Input = T, Result = Item<T>> {
     return later(async () => this.#native.put(key ?? null, await this.#shape.stored(value, key)))
   }
 
-  /** Writes many items: a `Map`, or values that hold their keys, or items of key and value. */
-  putMany(items: Map<string, Input> | Iterable<Input | Item<Input>> | AsyncIterable<Input | Item<Input>>): Promise<Summary> {
+  /** Writes many items: a `Map`, or values that hold their keys, or items of key and value. Progress counts items. */
+  putMany(
+    items: Map<string, Input> | Iterable<Input | Item<Input>> | AsyncIterable<Input | Item<Input>>,
+    how: LongCall = {},
+  ): Promise<Summary> {
     return later(async () => {
+      const { onProgress, signal } = how
+      const total = items instanceof Map ? items.size : Array.isArray(items) ? items.length : 0
       const summary = { items: 0, entries: 0 }
       let batch: native.NewItem[] = []
       const flush = async () => {
+        signal?.throwIfAborted()
         const written = await this.#native.putMany(batch)
         summary.items += written.items
         summary.entries += written.entries
         batch = []
+        onProgress?.(summary.items, Math.max(summary.items, total))
       }
       for await (const item of items instanceof Map ? items : (items as Iterable<Input>)) {
         batch.push(await this.#newItem(item, items instanceof Map))

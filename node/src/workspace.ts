@@ -8,6 +8,7 @@ import { Database } from './database.js'
 import { count, invalidArgument, later, now, whole } from './errors.js'
 import { asChange } from './events.js'
 import { Link } from './link.js'
+import { metered, type LongCall } from './progress.js'
 import { Stream } from './stream.js'
 import type {
   Change, Device, Invite, JoinRequest, Lagged, Me, Member, Role, Stats, SyncReport, VerifyReport,
@@ -192,9 +193,9 @@ export class Workspace implements AsyncDisposable {
     return later(() => this.#native.stats())
   }
 
-  /** Reads everything on disk and checks it. */
-  verify(): Promise<VerifyReport> {
-    return later(() => this.#native.verify())
+  /** Reads everything on disk and checks it. Progress counts entries. */
+  verify(how: LongCall = {}): Promise<VerifyReport> {
+    return later(() => metered(how, (meter) => this.#native.verify(meter)))
   }
 
   /** Ends links and streams, finishes what was begun and releases the folder. Closing again does nothing. */

@@ -135,7 +135,7 @@ OTHERS = {
     "advance": lambda r, c: _tidelog.advance(c["ms"]),
     "identity": lambda r, c: {"id": r.workspace.id, "name": r.workspace.name},
     "names": lambda r, c: [r.on("database", c).name, r.on("collection", c).name],
-    "verify": lambda r, c: measured(lambda told: r.workspace.verify()),
+    "verify": lambda r, c: measured(lambda told: r.workspace.verify(progress=told)),
     "link_state": lambda r, c: {
         "state": r.link.state,
         "pending": r.link.pending,
@@ -144,7 +144,7 @@ OTHERS = {
     },
     "stop": lambda r, c: r.link and r.link.stop(),
     "transaction": transaction,
-    "put_many": lambda r, c: measured(lambda told: r.on("collection", c).put_many(new_items(c))),
+    "put_many": lambda r, c: measured(lambda told: r.on("collection", c).put_many(new_items(c), progress=told)),
     "update": lambda r, c: r.on("collection", c).update(
         c["key"], lambda now: (now or 0) + c["add"] if "add" in c else None
     ),

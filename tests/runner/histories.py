@@ -20,7 +20,7 @@ def history(random: Random) -> dict[str, Any]:
     return {
         "about": "Whatever several devices do, they end with the same",
         "roles": roles,
-        "given": "joined",
+        "joined": roles,
         "steps": [*begin, *(one for some in steps for one in some)],
     }
 

@@ -1,14 +1,14 @@
 """What happens to the folders of a workspace from outside: the steps of the role `runner`.
 
 * `write`: makes a file at `path`, with `text`.
-* `flip`: inverts the byte at `at`, negative from the end, of the first file that `path` (a pattern) names.
-* `small_disk`: puts a file system of `bytes` at the folder `path`.
+* `flip`: inverts the byte at `at`, negative from the end, of the file `path`.
+* `small_disk`: puts a file system of `bytes` at the folder `path`; `fill` leaves no room on it, `free` makes some.
 * `freeze`: makes the folder `path` read-only.
 """
 
 from __future__ import annotations
 
-import glob
+import contextlib
 import os
 import subprocess
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 MOUNTED = "mounted"
+FILLER = "filler"
 
 
 def do(command: dict[str, Any], known: dict[str, Any]) -> None:
@@ -27,7 +28,15 @@ def do(command: dict[str, Any], known: dict[str, Any]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(command["text"])
         case "flip":
-            flip(Path(sorted(glob.glob(str(path)))[0]), command["at"])
+            content = bytearray(path.read_bytes())
+            content[command["at"]] ^= 0xFF
+            path.write_bytes(content)
+        case "fill":
+            with contextlib.suppress(OSError), (path / FILLER).open("wb", buffering=0) as file:
+                while file.write(bytes(4096)):
+                    pass
+        case "free":
+            (path / FILLER).unlink()
         case "small_disk":
             path.mkdir(parents=True)
             mount(known, path, "-t", "tmpfs", "-o", f"size={command['bytes']}", "tmpfs", str(path))
@@ -39,12 +48,6 @@ def do(command: dict[str, Any], known: dict[str, Any]) -> None:
             subprocess.run(["mount", "-o", "remount,bind,ro", str(path)], check=True)
         case other:
             raise ValueError(f"the runner has no word {other}")
-
-
-def flip(path: Path, at: int) -> None:
-    content = bytearray(path.read_bytes())
-    content[at] ^= 0xFF
-    path.write_bytes(content)
 
 
 def mount(known: dict[str, Any], path: Path, *arguments: str) -> None:

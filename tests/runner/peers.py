@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import hashlib
 import socket
 import subprocess
 import threading
@@ -9,6 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .drivers import TARGET
+
+KEY = "sec-websocket-key:"
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""What RFC 6455 has the server add to the key."""
 
 
 class Relay:
@@ -32,9 +39,10 @@ class Relay:
 
 
 class Stranger:
-    """A server that takes WebSocket connections and then speaks no protocol of ours."""
+    """A server that is no relay: it has no such page, or takes a WebSocket connection and then talks nonsense."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, upgrades: bool) -> None:
+        self.upgrades = upgrades
         self.server = socket.create_server(("127.0.0.1", 0))
         self.address = f"ws://127.0.0.1:{self.server.getsockname()[1]}"
         threading.Thread(target=self._serve, daemon=True).start()
@@ -45,9 +53,21 @@ class Stranger:
                 connection, _ = self.server.accept()
             except OSError:
                 return
-            with connection:
-                connection.recv(4096)
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            request = connection.recv(4096).decode()
+            if not self.upgrades:
                 connection.sendall(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
+                return
+            key = next(line.split()[1] for line in request.splitlines() if line.lower().startswith(KEY))
+            accept = base64.b64encode(hashlib.sha1((key + GUID).encode()).digest()).decode()
+            upgrade = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+            connection.sendall(f"{upgrade}sec-websocket-accept: {accept}\r\n\r\n".encode())
+            connection.sendall(bytes([0x82, 64]) + bytes(64))
+            while connection.recv(4096):
+                pass
 
     def end(self) -> None:
         self.server.close()
@@ -64,7 +84,8 @@ class Peers:
             "relay": lambda: Relay(folder / "relay", "--open"),
             "closed_relay": lambda: Relay(folder / "closed"),
             "small_relay": lambda: Relay(folder / "small", "--open", "--quota", "32K"),
-            "stranger": Stranger,
+            "stranger": lambda: Stranger(upgrades=False),
+            "babbler": lambda: Stranger(upgrades=True),
         }
 
     def __contains__(self, name: str) -> bool:

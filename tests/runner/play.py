@@ -1,6 +1,6 @@
 """Plays one scenario with one cast.
 
-A scenario is JSON: `about`, `roles`, and `steps`. With `"given": "joined"` the first role has made a workspace and the
+A scenario is JSON: `about`, `roles`, and `steps`. Of the roles in `joined` the first has made a workspace and the
 others have joined it. With `"together": true` one driver plays all roles, so that words can name another one's
 workspace. After the last step all roles sync, and must show the same root and the same items, unless it says
 `"converges": false`.
@@ -13,7 +13,8 @@ A step is a command for the role `by`, in the words of tests/words.json, with th
 
 `{"all": word, ..}` is a command for every role. Steps of the role `runner` are in outside.py. In every text `$name`
 stands for what was saved, `$path_ROLE` for a role's folder, `$relay` and the like for the addresses of peers.py;
-`{"$repeat": [text, times]}` is a long text.
+`{"$repeat": [text, times]}` is a long text, `{"$random": length}` one that cannot be compressed, and `{"$nest": depth}`
+lists within lists.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from . import outside
@@ -33,6 +36,17 @@ EVENTUALLY_SECONDS_MAX = 30.0
 EVENTUALLY_STEP_SECONDS = 0.02
 CONTROL = ("by", "all", "is", "error", "save", "pick", "sorted", "eventually", "later", "finish")
 NAME = re.compile(r"\$(\w+)")
+
+
+def nest(depth: int) -> Any:
+    return [nest(depth - 1)] if depth > 0 else []
+
+
+MADE: dict[str, Callable[[Any], Any]] = {
+    "$repeat": lambda given: given[0] * given[1],
+    "$random": lambda length: Random(length).randbytes(length // 2).hex(),
+    "$nest": nest,
+}
 
 
 class Play:
@@ -50,7 +64,7 @@ class Play:
         else:
             self.drivers = dict(zip(roles, pool.take(list(self.cast.values())), strict=True))
         try:
-            for step in [*self.given(roles), *self.scenario["steps"]]:
+            for step in [*self.given(), *self.scenario["steps"]]:
                 self.step(step)
             if self.scenario.get("converges", True):
                 self.converge(roles)
@@ -63,11 +77,11 @@ class Play:
         for driver in dict.fromkeys(self.drivers.values()):
             pool.give_back(driver)
 
-    def given(self, roles: list[str]) -> list[dict[str, Any]]:
+    def given(self) -> list[dict[str, Any]]:
         """The steps before the first."""
-        if self.scenario.get("given") != "joined":
+        if "joined" not in self.scenario:
             return []
-        first, *others = roles
+        first, *others = self.scenario["joined"]
         invite = {"op": "invite", "relay": "$relay", "auto_approve": True, "uses": len(others), "save": "given"}
         join = {"op": "join", "invite": "$given", "timeout_ms": JOIN_MS_MAX}
         return [
@@ -152,9 +166,8 @@ class Play:
             whole = NAME.fullmatch(value)
             return self.meaning(whole[1]) if whole else NAME.sub(lambda name: str(self.meaning(name[1])), value)
         if isinstance(value, dict):
-            if list(value) == ["$repeat"]:
-                text, times = value["$repeat"]
-                return text * times
+            if len(value) == 1 and (made := MADE.get(next(iter(value)))):
+                return made(*value.values())
             return {key: self.filled(inner) for key, inner in value.items()}
         if isinstance(value, list):
             return [self.filled(inner) for inner in value]

@@ -1,5 +1,6 @@
 //! Collections: items by key.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tidelog::Value;
@@ -7,6 +8,7 @@ use tidelog::Value;
 use crate::call::Call;
 use crate::document::Document;
 use crate::error::{Error, Result};
+use crate::meter::Meter;
 use crate::runtime::{Handle, guard, handle};
 use crate::stream::{Deferred, Source, Stream};
 use crate::types::{Item, Live, NewItem, Page, Query, Summary, Version, Watch};
@@ -52,14 +54,23 @@ impl Collection {
     }
 
     /// Writes many items, in as few entries as they fit into; one without any key gets a new one.
+    /// The meter counts items; a stopped one leaves those written that were handed on until then.
     ///
     /// # Errors
     ///
     /// As [`put`](Self::put); the reason says how many items were written before.
-    pub fn put_many(&self, items: Vec<NewItem>) -> Call<Summary> {
+    pub fn put_many(&self, items: Vec<NewItem>, meter: Meter) -> Call<Summary> {
         let core = Arc::clone(&self.core);
         Call::task(async move {
-            Ok(core.put_many(items.into_iter().map(|item| (item.key, item.value))).await?.into())
+            let total = items.len() as u64;
+            let handed_on = (0..).zip(items).map_while(|(done, item)| match meter.tell(done, total) {
+                ControlFlow::Continue(()) => Some((item.key, item.value)),
+                ControlFlow::Break(()) => None,
+            });
+            let summary = core.put_many(handed_on).await?;
+            // Whether it was stopped no longer matters.
+            let _ = meter.tell(summary.items as u64, total);
+            Ok(summary.into())
         })
     }
 

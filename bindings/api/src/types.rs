@@ -368,6 +368,58 @@ pub enum LinkEvent {
     Lagged(u64),
 }
 
+/// How much a log line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Something failed.
+    Error,
+    /// Something is not as it should be, and was dealt with.
+    Warn,
+    /// Something of note happened.
+    Info,
+    /// For whoever looks for a fault.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// Every level, the gravest first.
+    pub const ALL: [Self; 5] = [Self::Error, Self::Warn, Self::Info, Self::Debug, Self::Trace];
+
+    /// The name in every language.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// What the engine logged. Holds no key, passphrase or application data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// How much it matters.
+    pub level: LogLevel,
+    /// The module it comes from.
+    pub target: String,
+    /// What happened.
+    pub text: String,
+}
+
+/// An event of the engine's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogEvent {
+    /// A line.
+    Line(LogLine),
+    /// The reader was too slow, and so many lines were dropped.
+    Lagged(u64),
+}
+
 /// Figures of a workspace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stats {

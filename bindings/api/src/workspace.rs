@@ -9,6 +9,7 @@ use crate::call::Call;
 use crate::database::Database;
 use crate::error::{Error, ErrorKind, Result};
 use crate::link::Link;
+use crate::meter::Meter;
 use crate::runtime::{Handle, guard, guard_in_runtime, handle};
 use crate::stream::{Deferred, Stream};
 use crate::types::{
@@ -310,13 +311,16 @@ impl Workspace {
         self.blocking(|core| Ok(core.stats()?.into()))
     }
 
-    /// Reads everything on disk and checks it.
+    /// Reads everything on disk and checks it. The meter counts entries; a stopped one leaves a
+    /// report of what was read until then.
     ///
     /// # Errors
     ///
     /// [`Io`](crate::ErrorKind::Io) if it cannot be read; what is read and wrong is in the report.
-    pub fn verify(&self) -> Call<VerifyReport> {
-        self.task(|core| async move { Ok(core.verify(|_, _| ()).await?.into()) })
+    pub fn verify(&self, meter: Meter) -> Call<VerifyReport> {
+        self.task(
+            |core| async move { Ok(core.verify(move |read, total| meter.tell(read, total)).await?.into()) },
+        )
     }
 
     /// Ends links and streams, finishes what was begun and releases the folder. Afterwards every

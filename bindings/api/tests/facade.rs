@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use tidelog_api::{
-    Collection, CollectionOptions, Edit, ErrorKind, Event, Key, NewItem, Policy, Query, Value, WatchOptions,
-    Workspace,
+    Collection, CollectionOptions, Edit, ErrorKind, Event, Key, LogEvent, LogLevel, LogLine, Meter, NewItem,
+    Policy, Query, Value, WatchOptions, Workspace,
 };
 
 fn open(folder: &tempfile::TempDir) -> Workspace {
@@ -32,7 +32,7 @@ fn an_item_is_written_read_and_removed() {
     let inserted = notes.insert(note("", "B")).wait().expect("writes");
     assert_eq!(inserted.value, note(&inserted.key, "B"));
     let many = vec![NewItem { key: Some("c".to_owned()), value: note("c", "C") }];
-    assert_eq!(notes.put_many(many).wait().expect("writes").items, 1);
+    assert_eq!(notes.put_many(many, Meter::new()).wait().expect("writes").items, 1);
     assert_eq!(notes.count(Query::default()).wait(), Ok(3));
     assert_eq!(notes.delete("a".to_owned()).wait(), Ok(true));
     assert_eq!(notes.delete("a".to_owned()).wait(), Ok(false));
@@ -145,7 +145,7 @@ fn shutdown_ends_streams_and_closes_every_handle() {
         notes.get("a".to_owned()).wait().map(drop),
         workspace.databases().wait().map(drop),
         workspace.stats().wait().map(drop),
-        workspace.verify().wait().map(drop),
+        workspace.verify(Meter::new()).wait().map(drop),
         workspace.devices().wait().map(drop),
         workspace.requests().wait().map(drop),
         workspace.invites().wait().map(drop),
@@ -171,4 +171,44 @@ fn arguments_that_make_no_sense_are_refused() {
         ErrorKind::InvalidArgument
     );
     assert_eq!(format!("{:?}", Key::passphrase("secret".to_owned())), "Key(..)");
+}
+
+#[test]
+fn a_meter_tells_how_far_a_call_came_and_stops_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let workspace = open(&folder);
+    let notes = notes(&workspace);
+    let many = || (0..50).map(|i| NewItem { key: None, value: note(&i.to_string(), "note") }).collect();
+    let meter = Meter::new();
+    assert_eq!(notes.put_many(many(), meter.clone()).wait().expect("writes").items, 50);
+    assert_eq!((meter.done(), meter.total()), (50, 50));
+    let meter = Meter::new();
+    assert_eq!(workspace.verify(meter.clone()).wait().expect("reads").entries, meter.total());
+    assert_eq!(meter.done(), meter.total());
+    let stopped = Meter::new();
+    stopped.stop();
+    assert_eq!(notes.put_many(many(), stopped.clone()).wait().expect("writes nothing").items, 0);
+    assert_eq!(workspace.verify(stopped).wait().expect("reads").entries, 1);
+}
+
+#[test]
+fn a_host_gets_the_engines_log_lines_without_application_data() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lines = tidelog_api::logs(LogLevel::Trace).expect("nobody else logs");
+    let workspace = open(&folder);
+    let notes = notes(&workspace);
+    notes.put(None, note("plaintext-key", "plaintext-title")).wait().expect("writes");
+    workspace.shutdown().wait().expect("closes");
+    let workspace = open(&folder);
+    workspace.shutdown().wait().expect("closes");
+    let mut seen = Vec::new();
+    while !seen.iter().any(|line: &LogLine| line.text.starts_with("log opened")) {
+        let Some(LogEvent::Line(line)) = lines.next().wait().expect("reads") else {
+            panic!("lines are lost")
+        };
+        seen.push(line);
+    }
+    lines.stop();
+    assert!(seen.iter().all(|line| line.target.starts_with("tidelog")));
+    assert!(!seen.iter().any(|line| line.text.contains("plaintext")));
 }

@@ -3,9 +3,11 @@
 use napi::bindgen_prelude::{Env, FnArgs, Function, PromiseRaw, ToNapiValue};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi::{JsValue as _, Result};
+use napi_derive::napi;
 use tidelog_api::Call;
 
 use crate::error::{OrThrow as _, to_js};
+use crate::record::number;
 
 /// A callback of Node's kind.
 pub(crate) type Callback<'env, T> = Function<'env, FnArgs<(Option<napi::Error>, Option<T>)>, ()>;
@@ -53,4 +55,36 @@ where
         done.call(result.map(convert), ThreadsafeFunctionCallMode::NonBlocking);
     });
     Ok(())
+}
+
+/// How far a call has come.
+#[napi]
+pub struct Meter(pub(crate) tidelog_api::Meter);
+
+#[napi]
+impl Meter {
+    /// A meter for one call.
+    #[napi(constructor, catch_unwind)]
+    #[allow(clippy::new_without_default, reason = "JavaScript has constructors only")]
+    pub fn new() -> Self {
+        Self(tidelog_api::Meter::new())
+    }
+
+    /// How much is done.
+    #[napi(catch_unwind)]
+    pub fn done(&self) -> f64 {
+        number(self.0.done())
+    }
+
+    /// How much there is to do.
+    #[napi(catch_unwind)]
+    pub fn total(&self) -> f64 {
+        number(self.0.total())
+    }
+
+    /// Ends the call as soon as it can end without a loss.
+    #[napi(catch_unwind)]
+    pub fn stop(&self) {
+        self.0.stop();
+    }
 }

@@ -31,7 +31,8 @@ impl Collection {
     /// Writes many items.
     #[napi(catch_unwind)]
     pub fn put_many<'env>(&self, env: &'env Env, items: Vec<NewItem>) -> Result<PromiseRaw<'env, Summary>> {
-        promise(env, self.0.put_many(items.into_iter().map(Into::into).collect()), Summary::from)
+        let call = self.0.put_many(items.into_iter().map(Into::into).collect(), tidelog_api::Meter::new());
+        promise(env, call, Summary::from)
     }
 
     /// Writes a new item.

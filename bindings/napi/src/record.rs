@@ -244,6 +244,30 @@ impl From<api::LinkEvent> for LinkEvent {
     }
 }
 
+/// An event of the engine's log: a line, or how many are missing.
+#[napi(object, object_from_js = false)]
+#[derive(Default)]
+pub struct LogEvent {
+    pub level: Option<String>,
+    pub target: Option<String>,
+    pub text: Option<String>,
+    pub lagged: Option<f64>,
+}
+
+impl From<api::LogEvent> for LogEvent {
+    fn from(event: api::LogEvent) -> Self {
+        match event {
+            api::LogEvent::Line(api::LogLine { level, target, text }) => Self {
+                level: Some(level.name().to_owned()),
+                target: Some(target),
+                text: Some(text),
+                lagged: None,
+            },
+            api::LogEvent::Lagged(lost) => Self { lagged: Some(number(lost)), ..Self::default() },
+        }
+    }
+}
+
 /// How a collection is opened.
 #[napi(object, object_to_js = false)]
 pub struct CollectionOptions {

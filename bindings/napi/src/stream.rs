@@ -1,11 +1,12 @@
 //! Streams: watches, live lists and the events of links.
 
-use napi::Result;
+use napi::{Result, Status};
 use napi_derive::napi;
 use tidelog_api as api;
 
 use crate::call::{Callback, callback};
-use crate::record::{self, Item, LinkEvent, Notice};
+use crate::error::OrThrow as _;
+use crate::record::{self, Item, LinkEvent, LogEvent, Notice};
 
 macro_rules! stream {
     ($(#[$doc:meta])* $name:ident, $event:ty, $given:ty, $callback:literal, $convert:expr) => {
@@ -50,6 +51,21 @@ stream!(
     "done: (error: Error | null, items: Array<Item> | null) => void",
     record::all
 );
+
+stream!(
+    /// Lines of the engine's log.
+    Logs, api::LogEvent, LogEvent,
+    "done: (error: Error | null, event: LogEvent | null) => void",
+    LogEvent::from
+);
+
+/// What the engine logs, down to a level.
+#[napi(catch_unwind, ts_args_type = "level: 'error' | 'warn' | 'info' | 'debug' | 'trace'")]
+pub(crate) fn logs(level: String) -> Result<Logs> {
+    let known = api::LogLevel::ALL.into_iter().find(|known| known.name() == level);
+    let level = known.ok_or_else(|| napi::Error::new(Status::InvalidArg, "there is no such level"))?;
+    Ok(api::logs(level).or_throw()?.into())
+}
 
 stream!(
     /// Events of a link.

@@ -6,7 +6,7 @@ use napi_derive::napi;
 use tidelog_api as api;
 use tidelog_api::Key;
 
-use crate::call::promise;
+use crate::call::{Meter, promise};
 use crate::database::Database;
 use crate::error::OrThrow as _;
 use crate::link::Link;
@@ -187,8 +187,8 @@ impl Workspace {
 
     /// Reads everything on disk and checks it.
     #[napi(catch_unwind)]
-    pub fn verify<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, VerifyReport>> {
-        promise(env, self.0.verify(), VerifyReport::from)
+    pub fn verify<'env>(&self, env: &'env Env, meter: &Meter) -> Result<PromiseRaw<'env, VerifyReport>> {
+        promise(env, self.0.verify(meter.0.clone()), VerifyReport::from)
     }
 
     /// Closes it.

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use tidelog_api::{NewItem, Query};
 
-use crate::call::{On, make};
+use crate::call::{Meter, On, make, make_metered};
 use crate::document::Document;
 use crate::error::OrRaise as _;
 use crate::stream::Stream;
@@ -44,15 +44,18 @@ impl Collection {
         make(py, self.0.put(key, from_python(value)?), on)
     }
 
-    #[pyo3(signature = (items, on=None))]
+    #[pyo3(signature = (items, meter, progress, on=None))]
     fn put_many<'py>(
         &self,
         py: Python<'py>,
         items: Vec<(Option<String>, Bound<'py, PyAny>)>,
+        meter: &Meter,
+        progress: Option<Py<PyAny>>,
         on: On<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let items = items.into_iter().map(|(key, value)| Ok(NewItem { key, value: from_python(&value)? }));
-        make(py, self.0.put_many(items.collect::<PyResult<_>>()?), on)
+        let call = self.0.put_many(items.collect::<PyResult<_>>()?, meter.0.clone());
+        make_metered(py, call, meter, progress.as_ref(), on)
     }
 
     #[pyo3(signature = (value, on=None))]

@@ -26,6 +26,8 @@ mod workspace;
 #[pyo3::pymodule(gil_used = false)]
 mod _tidelog {
     #[pymodule_export]
+    use crate::call::Meter;
+    #[pymodule_export]
     use crate::collection::Collection;
     #[pymodule_export]
     use crate::database::{Database, Transaction, TransactionCollection};
@@ -40,7 +42,7 @@ mod _tidelog {
     #[pymodule_export]
     use crate::log::Log;
     #[pymodule_export]
-    use crate::stream::Stream;
+    use crate::stream::{Stream, logs};
     #[cfg(feature = "test-util")]
     #[pymodule_export]
     use crate::workspace::advance;

@@ -3,8 +3,8 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use tidelog_api::{
-    Change, Changes, Device, Entries, Event, Invite, Item, JoinRequest, LinkEvent, LinkState, LogChange, Me,
-    Member, Page, Progress, Stats, Summary, SyncReport, Transfer, Value, VerifyReport, Version,
+    Change, Changes, Device, Entries, Event, Invite, Item, JoinRequest, LinkEvent, LinkState, LogChange,
+    LogEvent, Me, Member, Page, Progress, Stats, Summary, SyncReport, Transfer, Value, VerifyReport, Version,
 };
 
 use crate::value::to_python;
@@ -140,5 +140,16 @@ impl Record for LinkEvent {
             Self::Lagged(lost) => ("lagged", lost.into_python(py)?),
         };
         Ok((tag, content).into_pyobject(py)?.into_any())
+    }
+}
+
+impl Record for LogEvent {
+    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        match self {
+            Self::Line(line) => {
+                Ok(("line", (line.level.name(), line.target, line.text)).into_pyobject(py)?.into_any())
+            }
+            Self::Lagged(lost) => Ok(("lagged", lost).into_pyobject(py)?.into_any()),
+        }
     }
 }

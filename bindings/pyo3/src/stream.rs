@@ -1,7 +1,8 @@
 //! Streams: watches, live lists and the events of links.
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use tidelog_api::{Event, Item, LinkEvent};
+use tidelog_api::{Event, Item, LinkEvent, LogEvent, LogLevel};
 
 use crate::call::{On, make};
 use crate::error::OrRaise as _;
@@ -15,6 +16,7 @@ enum Events {
     Changes(tidelog_api::Stream<Event>),
     Lists(tidelog_api::Stream<Vec<Item>>),
     Links(tidelog_api::Stream<LinkEvent>),
+    Logs(tidelog_api::Stream<LogEvent>),
 }
 
 /// Does the same with a stream of any kind of event.
@@ -24,6 +26,7 @@ macro_rules! each {
             Events::Changes($stream) => $action,
             Events::Lists($stream) => $action,
             Events::Links($stream) => $action,
+            Events::Logs($stream) => $action,
         }
     };
 }
@@ -45,6 +48,14 @@ impl Stream {
     fn stop(&self) {
         each!(&self.0, stream => stream.stop());
     }
+}
+
+/// What the engine logs, down to a level.
+#[pyfunction]
+pub(crate) fn logs(py: Python<'_>, level: &str) -> PyResult<Stream> {
+    let level = LogLevel::ALL.into_iter().find(|known| known.name() == level);
+    let level = level.ok_or_else(|| PyValueError::new_err("no such level"))?;
+    Ok(Stream(Events::Logs(tidelog_api::logs(level).or_raise(py)?)))
 }
 
 impl From<tidelog_api::Stream<Event>> for Stream {

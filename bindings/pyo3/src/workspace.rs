@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use tidelog_api::{ErrorKind, InviteOptions, JoinOptions, Key, WatchOptions};
 
-use crate::call::{On, make};
+use crate::call::{Meter, On, make, make_metered};
 use crate::database::Database;
 use crate::error::OrRaise as _;
 use crate::link::Link;
@@ -194,9 +194,15 @@ impl Workspace {
         make(py, self.0.stats(), on)
     }
 
-    #[pyo3(signature = (on=None))]
-    fn verify<'py>(&self, py: Python<'py>, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-        make(py, self.0.verify(), on)
+    #[pyo3(signature = (meter, progress, on=None))]
+    fn verify<'py>(
+        &self,
+        py: Python<'py>,
+        meter: &Meter,
+        progress: Option<Py<PyAny>>,
+        on: On<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        make_metered(py, self.0.verify(meter.0.clone()), meter, progress.as_ref(), on)
     }
 
     #[pyo3(signature = (on=None))]

@@ -1,6 +1,7 @@
 //! Commands on the workspace itself: `init, invite, join, requests, approve, members, sync, verify,
 //! stats`.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use qrcode::QrCode;
@@ -228,6 +229,7 @@ pub(crate) async fn verify(path: &std::path::Path, source: &Source, output: &Out
         .verify(move |done, total| {
             shown.set_length(total);
             shown.set_position(done);
+            ControlFlow::Continue(())
         })
         .await?;
     bar.finish_and_clear();

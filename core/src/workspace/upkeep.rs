@@ -1,5 +1,6 @@
 //! Looking after a workspace: figures, checking what is on disk, closing.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
 
 use tidelog_log::ids::{DeviceId, EntryId, StreamId};
@@ -102,7 +103,8 @@ impl Workspace {
     }
 
     /// Reads everything on disk and checks hashes, chains, signatures and indexes. `progress`
-    /// hears how many entries were read, of how many.
+    /// hears how many entries were read, of how many, and may break it off: then the report is of
+    /// what was read until then.
     ///
     /// # Errors
     ///
@@ -111,7 +113,10 @@ impl Workspace {
     /// # Cancellation
     ///
     /// Dropping the future stops waiting; the check itself only reads.
-    pub async fn verify(&self, mut progress: impl FnMut(u64, u64) + Send + 'static) -> Result<VerifyReport> {
+    pub async fn verify(
+        &self,
+        mut progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send + 'static,
+    ) -> Result<VerifyReport> {
         let engine = Arc::clone(&self.inner.engine);
         blocking(move || Ok(engine.log.verify(&mut progress)?)).await
     }

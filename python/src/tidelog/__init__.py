@@ -45,6 +45,7 @@ from ._errors import (
     UpgradeNeededError,
     WrongKeyError,
 )
+from ._logs import log_to_python
 from ._shape import Edits, Key
 from ._stream import Stream
 from ._types import (
@@ -142,5 +143,6 @@ __all__ = [
     "aio",
     "create",
     "join",
+    "log_to_python",
     "open",
 ]

@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar, overload
 
 from . import _shape, _tidelog
 from ._lifecycle import Handle
-from ._shape import Edits, Shape, Sort
+from ._shape import Edits, Progressing, Shape, Sort
 from ._stream import Stream
 from ._types import Changes, Entries, Event, Item, Lagged, Page, Policy, Summary, Transfer, Version
 
@@ -107,9 +107,13 @@ class Collection(Generic[T, R]):
         """Writes an item: `put(value)` if it holds its key, or `put(key, value)`. Durable on return."""
         self._native.put(*self._shape.put(key_and_value))
 
-    def put_many(self, items: Mapping[str, T] | Iterable[R]) -> Summary:
-        """Writes many items in as few entries as they fit into."""
-        return Summary(**self._native.put_many(self._shape.put_many(items)))
+    def put_many(self, items: Mapping[str, T] | Iterable[R], *, progress: Progressing | None = None) -> Summary:
+        """Writes many items in as few entries as they fit into.
+
+        `progress(done, total)` hears now and then how many are written. If it raises, or on Ctrl-C, the rest is not
+        written, and what is written stays.
+        """
+        return Summary(**self._native.put_many(self._shape.put_many(items), _tidelog.Meter(), progress))
 
     def insert(self, value: T) -> R:
         """Writes a new item and returns it with its key, which is made if it has none."""

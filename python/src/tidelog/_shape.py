@@ -32,6 +32,9 @@ R = TypeVar("R")
 Key = bytes | Callable[[], bytes]
 """A raw key of 32 bytes, or what fetches one, for example from a keyring."""
 
+Progressing = Callable[[int, int], object]
+"""Hears how far a long call has come: how much is done, and of how much."""
+
 Sort = str | Sequence[str]
 Query = tuple[Any, list[str], int | None, int, str | None, list[str] | None]
 

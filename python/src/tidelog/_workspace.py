@@ -9,7 +9,7 @@ from typing import Any
 from . import _shape, _tidelog
 from ._data import Database
 from ._lifecycle import Handle
-from ._shape import Key
+from ._shape import Key, Progressing
 from ._stream import Stream
 from ._types import (
     Device,
@@ -164,9 +164,13 @@ class Workspace:
         """Its figures."""
         return Stats(**self._native.stats())
 
-    def verify(self) -> VerifyReport:
-        """Reads everything on disk and checks it."""
-        return VerifyReport(**self._native.verify())
+    def verify(self, *, progress: Progressing | None = None) -> VerifyReport:
+        """Reads everything on disk and checks it.
+
+        `progress(done, total)` hears now and then how many entries are checked. If it raises, or on Ctrl-C, the check
+        ends.
+        """
+        return VerifyReport(**self._native.verify(_tidelog.Meter(), progress))
 
     def shutdown(self) -> None:
         """Ends links and streams and releases the folder. A second shutdown does nothing."""

@@ -1,5 +1,6 @@
 //! The log as a whole: writing, receiving, reopening, rebuilding.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
@@ -218,14 +219,29 @@ fn verify_finds_nothing_in_a_sound_log_and_names_what_was_damaged() {
     let workspace = TestWorkspace::new(11);
     let (storage, log) = founded(&workspace);
     write(&log, &workspace, 10);
-    let report = log.verify(&mut |_, _| {}).expect("reads");
+    let report = log.verify(&mut |_, _| ControlFlow::Continue(())).expect("reads");
     assert_eq!((report.entries, report.damaged), (12, 0));
     let view = log.view().expect("view");
     let (_, place) = index::entry_at(&view, 7).expect("reads").expect("indexed");
     storage.damage("log/00000001.seg", u64::from(place.offset) + 300, &[0xFF; 8]);
     assert!(log.entry_at(7).is_err());
-    let report = log.verify(&mut |_, _| {}).expect("reads");
+    let report = log.verify(&mut |_, _| ControlFlow::Continue(())).expect("reads");
     assert!(report.damaged > 0 && !report.problems.is_empty());
+}
+
+#[test]
+fn a_verification_that_is_broken_off_reports_what_it_read() {
+    let workspace = TestWorkspace::new(11);
+    let (_, log) = founded(&workspace);
+    write(&log, &workspace, 10);
+    let mut told = Vec::new();
+    let mut progress = |read, total| {
+        told.push((read, total));
+        if read < 5 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    let report = log.verify(&mut progress).expect("reads");
+    assert_eq!((report.entries, report.damaged), (5, 0));
+    assert_eq!(told, [(1, 12), (2, 12), (3, 12), (4, 12), (5, 12)]);
 }
 
 #[test]
@@ -250,7 +266,7 @@ fn a_closed_log_that_is_still_held_writes_nothing_over_what_a_later_opener_wrote
     let log = Log::open(workspace.options(Arc::new(storage.clone()), 1)).expect("opens");
     let id = write(&log, &workspace, 1)[0];
     drop(closed);
-    assert!(log.verify(&mut |_, _| {}).expect("reads").problems.is_empty());
+    assert!(log.verify(&mut |_, _| ControlFlow::Continue(())).expect("reads").problems.is_empty());
     log.shutdown();
     let log = Log::open(workspace.options(Arc::new(storage), 1)).expect("opens");
     assert!(log.entry(&id).expect("reads").is_some());
@@ -261,7 +277,7 @@ fn a_closed_log_that_is_still_held_writes_nothing_over_what_a_later_opener_wrote
 fn write_closed(log: &Log, workspace: &TestWorkspace) -> Result<Vec<Committed>, LogError> {
     log.shutdown();
     assert!(matches!(log.entry_at(1), Err(LogError::Closed)));
-    assert!(matches!(log.verify(&mut |_, _| {}), Err(LogError::Closed)));
+    assert!(matches!(log.verify(&mut |_, _| ControlFlow::Continue(())), Err(LogError::Closed)));
     log.commit_blocking(vec![workspace.draft(0, STREAM, vec![1])])
 }
 

@@ -1,12 +1,13 @@
 //! Checks everything that is on disk, from the segments up.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
 
 use super::{Log, LogError, index};
 use crate::crypto::PublicKey;
 use crate::entry::Entry;
 use crate::ids::{DeviceId, EntryId, StreamId};
-use crate::segments::Place;
+use crate::segments::{Place, SegmentError};
 
 /// Problems that a report spells out; more are only counted.
 const PROBLEMS_NAMED_MAX: usize = 100;
@@ -35,22 +36,37 @@ impl VerifyReport {
     }
 }
 
+/// Why the reading ends early.
+enum End {
+    BrokenOff,
+    Failed(LogError),
+}
+
+impl From<SegmentError> for End {
+    fn from(error: SegmentError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
 impl Log {
     /// Reads every entry and checks its hash, its chain, the signature that vouches for it, and
     /// that the index names it at its place. `progress` hears the number of entries read and the
-    /// number there should be.
+    /// number there should be, and may break it off: then the report is of what was read until then.
     ///
     /// # Errors
     ///
     /// If the storage cannot be read at all. Damage is not an error but part of the report.
-    pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyReport, LogError> {
+    pub fn verify(
+        &self,
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<VerifyReport, LogError> {
         let view = self.view()?;
         let directory = self.directory();
         let total = self.arrivals();
         let mut report = VerifyReport::default();
         let mut held: HashSet<EntryId> = HashSet::new();
         let mut unsigned: HashMap<(StreamId, DeviceId), EntryId> = HashMap::new();
-        let scan = self.inner.shared.segments.scan(&mut |place: Place, entry: Entry| {
+        let mut check = |place: Place, entry: &Entry| {
             let header = entry.header();
             let id = entry.id();
             report.entries += 1;
@@ -77,9 +93,20 @@ impl Log {
                 }
             }
             held.insert(id);
-            progress(report.entries, total);
-            Ok::<_, LogError>(())
-        })?;
+            Ok::<_, LogError>(report.entries)
+        };
+        let scan = self.inner.shared.segments.scan(&mut |place, entry| {
+            let read = check(place, &entry).map_err(End::Failed)?;
+            match progress(read, total) {
+                ControlFlow::Continue(()) => Ok(()),
+                ControlFlow::Break(()) => Err(End::BrokenOff),
+            }
+        });
+        let scan = match scan {
+            Ok(scan) => scan,
+            Err(End::BrokenOff) => return Ok(report),
+            Err(End::Failed(error)) => return Err(error),
+        };
         for id in unsigned.into_values() {
             report.problem(format!("no signature vouches for entry {id}"));
         }

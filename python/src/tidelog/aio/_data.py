@@ -10,9 +10,9 @@ from typing import Any, Generic, TypeVar, overload
 from .. import _shape, _tidelog
 from .._data import HasId
 from .._lifecycle import Handle
-from .._shape import Edits, Shape, Sort
+from .._shape import Edits, Progressing, Shape, Sort
 from .._types import Changes, Entries, Event, Item, Lagged, Page, Policy, Summary, Transfer, Version
-from ._loop import here
+from ._loop import here, metered
 from ._stream import Stream
 
 T = TypeVar("T")
@@ -103,9 +103,15 @@ class Collection(Generic[T, R]):
         """Writes an item: `put(value)` if it holds its key, or `put(key, value)`. Durable on return."""
         await self._native.put(*self._shape.put(key_and_value), here())
 
-    async def put_many(self, items: Mapping[str, T] | Iterable[R]) -> Summary:
-        """Writes many items in as few entries as they fit into."""
-        return Summary(**(await self._native.put_many(self._shape.put_many(items), here())))
+    async def put_many(self, items: Mapping[str, T] | Iterable[R], *, progress: Progressing | None = None) -> Summary:
+        """Writes many items in as few entries as they fit into.
+
+        `progress(done, total)` hears now and then how many are written. If it raises, or the task is cancelled, the
+        rest is not written, and what is written stays.
+        """
+        meter = _tidelog.Meter()
+        call = self._native.put_many(self._shape.put_many(items), meter, None, here())
+        return Summary(**(await metered(call, meter, progress)))
 
     async def insert(self, value: T) -> R:
         """Writes a new item and returns it with its key, which is made if it has none."""

@@ -2,8 +2,15 @@
 
 import asyncio
 import threading
+from typing import TypeVar
 
 from .. import _tidelog
+from .._shape import Progressing
+
+T = TypeVar("T")
+
+PROGRESS_SECONDS = 0.05
+"""How often somebody is told how far a call has come."""
 
 
 class _Current(threading.local):
@@ -22,3 +29,20 @@ def here() -> _tidelog.EventLoop:
     if on is None or on.event_loop is not running:
         on = _current.on = _tidelog.EventLoop(running)
     return on
+
+
+async def metered(call: "asyncio.Future[T]", meter: _tidelog.Meter, progress: Progressing | None) -> T:
+    """Waits for a call and tells how far it has come. Whatever ends the wait before ends the call."""
+    told = None
+    try:
+        while True:
+            await asyncio.wait([call], timeout=None if progress is None else PROGRESS_SECONDS)
+            now = meter.progress()
+            if progress is not None and now != told:
+                told = now
+                progress(*now)
+            if call.done():
+                return call.result()
+    except BaseException:
+        meter.stop()
+        raise

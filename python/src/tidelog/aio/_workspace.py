@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import _shape, _tidelog
 from .._lifecycle import Handle
-from .._shape import Key
+from .._shape import Key, Progressing
 from .._types import (
     Device,
     Event,
@@ -29,7 +29,7 @@ from .._types import (
     VerifyReport,
 )
 from ._data import Database
-from ._loop import here
+from ._loop import here, metered
 from ._stream import Stream
 
 
@@ -193,9 +193,14 @@ class Workspace:
         """Its figures."""
         return Stats(**(await self._native.stats(here())))
 
-    async def verify(self) -> VerifyReport:
-        """Reads everything on disk and checks it."""
-        return VerifyReport(**(await self._native.verify(here())))
+    async def verify(self, *, progress: Progressing | None = None) -> VerifyReport:
+        """Reads everything on disk and checks it.
+
+        `progress(done, total)` hears now and then how many entries are checked. If it raises, or the task is cancelled,
+        the check ends.
+        """
+        meter = _tidelog.Meter()
+        return VerifyReport(**(await metered(self._native.verify(meter, None, here()), meter, progress)))
 
     async def shutdown(self) -> None:
         """Ends links and streams and releases the folder. A second shutdown does nothing."""
