@@ -1,5 +1,4 @@
 // The demo's second device: reads one JSON command a line, answers with one JSON line.
-import { createHash } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { Workspace } from '../node/dist/index.js'
 
@@ -8,21 +7,24 @@ let link
 const packages = () => workspace.database('main').collection('packages')
 const document = () => workspace.database('main').collection('pages', { policy: 'document' }).document('readme')
 
-/** A digest of everything this device shows of a collection, the same in every language. */
-async function digest() {
-  const hash = createHash('sha256')
-  const items = await packages().query()
-  for (const { key, value } of items.toSorted((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))) {
-    hash.update(`${key}\t${value.note ?? ''}\t${value.name ?? ''}\n`)
-  }
-  return { count: items.length, sha256: hash.digest('hex') }
+/** How often a watch told of a change. */
+let seen = 0
+async function listen() {
+  for await (const event of workspace.database('main').watch()) if (event.collection === 'pages') seen += 1
 }
+
+/** Integers that a number does not hold as text. */
+const plain = (_name, value) => (typeof value === 'bigint' ? String(value) : value)
 
 const commands = {
   async join({ path, passphrase, invite, relay }) {
     workspace = await Workspace.join(path, invite, { passphrase, profile: 'Node' })
     link = workspace.connect(relay)
+    listen()
     await link.waitLive()
+    return { name: workspace.name }
+  },
+  async count() {
     return { count: await packages().count() }
   },
   async query({ where, limit }) {
@@ -34,16 +36,25 @@ const commands = {
     return { count: keys.length }
   },
   async append({ text }) {
-    const length = [...((await document().text('text')) ?? '')].length
-    await document().spliceText('text', ((await document().text('text')) ?? '').length, 0, text)
-    return { length }
+    const before = (await document().text('text')) ?? ''
+    await document().spliceText('text', before.length, 0, text)
+    return {}
+  },
+  async text() {
+    return { text: await document().text('text') }
+  },
+  async seen() {
+    return { seen }
   },
   async pending() {
     return { pending: link.pending, state: link.state }
   },
-  async state() {
-    const stats = await workspace.stats()
-    return { root: stats.root, entries: stats.entries, text: await document().text('text'), ...(await digest()) }
+  async root() {
+    return { root: (await workspace.stats()).root }
+  },
+  async view() {
+    const items = await packages().query()
+    return { items: Object.fromEntries(items.map((item) => [item.key, item.value])) }
   },
   async close() {
     await workspace.close()
@@ -54,7 +65,7 @@ const commands = {
 for await (const line of createInterface({ input: process.stdin })) {
   const { op, ...rest } = JSON.parse(line)
   try {
-    console.log(JSON.stringify({ ok: true, ...(await commands[op](rest)) }))
+    console.log(JSON.stringify({ ok: true, ...(await commands[op](rest)) }, plain))
   } catch (error) {
     console.log(JSON.stringify({ ok: false, code: error.code, message: error.message }))
   }
