@@ -2,7 +2,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint demo bench package clean $(addprefix test-,checks rust python node scenarios)
+.PHONY: help test lint demo bench package api clean $(addprefix test-,checks rust python node scenarios)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -25,6 +25,9 @@ bench: ## measure, and print one table beside the targets
 
 package: ## build the packages of every language, and try each in an empty folder
 	@$(PYTHON) scripts/package
+
+api: ## write bindings/uniffi/api.txt, the list of what the boundary exports
+	@$(PYTHON) scripts/api
 
 clean: ## remove everything that was built or installed
 	rm -rf target .venv .cache node/node_modules node/dist node/build

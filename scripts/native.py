@@ -1,6 +1,6 @@
 """The one Rust build that every suite shares, and where its native modules go.
 
-The Python and Node modules are built together with the tests, with the features of the whole workspace, and copied
+The native modules are built together with the tests, with the features of the whole workspace, and copied
 into the packages. Released modules are built by maturin and napi, without `test-util`.
 """
 
@@ -52,6 +52,19 @@ def place(source: Path, destination: Path) -> None:
 def place_python(profile: str = "debug") -> None:
     suffix = ".pyd" if sys.platform == "win32" else ".abi3.so"
     place(built_module("_tidelog", profile), ROOT / "python" / "src" / "tidelog" / f"_tidelog{suffix}")
+
+
+def bindgen(word: str, *rest: str | Path) -> None:
+    """Runs the generator on the library that was built."""
+    program = target_dir() / "debug" / ("tidelog-bindgen.exe" if os.name == "nt" else "tidelog-bindgen")
+    subprocess.run([program, word, built_module("tidelog_uniffi"), *rest], check=True)
+
+
+def generate(language: str) -> Path:
+    """Makes the private module of the Kotlin or Swift package; returns its folder."""
+    folder = target_dir().resolve() / "bindgen" / language
+    bindgen(language, folder)
+    return folder
 
 
 def build_environment() -> dict[str, str]:

@@ -23,7 +23,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use tidelog_log::env::{Clock, Random, SystemClock, SystemRandom};
+use tidelog_log::env::{Clock, Random, SystemClock, SystemRandom, random_array};
 use tidelog_log::storage::{FolderStorage, Storage};
 
 pub use backup::{BackupInfo, BackupKey, BackupReport};
@@ -36,6 +36,7 @@ pub use upkeep::{EntryInfo, Stats, VerifyReport};
 use crate::data::Database;
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::keys::KEY_LEN;
 use crate::keys::vault::Cost;
 use crate::net::Link;
 use custody::Custody;
@@ -66,6 +67,12 @@ impl Environment {
             cost: Cost::DEFAULT,
             threaded: true,
         }
+    }
+
+    /// Random bytes for a raw key that the application keeps.
+    #[must_use]
+    pub fn random_key(&self) -> [u8; KEY_LEN] {
+        random_array(&*self.random)
     }
 
     /// An environment of a test: writing happens in the calling thread, and passphrases are

@@ -102,7 +102,7 @@ class Layers(unittest.TestCase):
             self.assertEqual(used & refused, set(), name)
 
     def test_released_packages_have_no_test_features(self):
-        for name in ("tidelog-pyo3", "tidelog-napi", "tidelog-cli", "tidelog-relay"):
+        for name in ("tidelog-pyo3", "tidelog-napi", "tidelog-uniffi", "tidelog-cli", "tidelog-relay"):
             tree = ["cargo", "tree", "--locked", "--package", name, "--edges", "normal", "--format", "{lib} {f}"]
             shown = subprocess.run(tree, cwd=ROOT, check=True, capture_output=True, text=True).stdout
             self.assertIn("tidelog_log", shown)

@@ -20,6 +20,8 @@ NOT_SCENARIOS = {
     "Call.wait_while": "how hosts wait: tests of Ctrl-C in Python",
     "Error.new": "only bindings make errors",
     "ErrorKind.code": "every scenario that fails compares it",
+    "FileKeyStore.new": "only for tests of the API: bindings/api/tests/key_store.rs",
+    "Key.from_store": "each platform has its own store: tests of key stores in each language",
     "Meter.stop": "how hosts give up: tests of cancellation in each language",
     "LinkState.name": "part of the words link_state and next",
     "LogLevel.name": "each host has its own log: tests of logging in each language",

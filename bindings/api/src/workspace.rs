@@ -1,6 +1,5 @@
 //! Workspaces: what a host opens, shares and closes.
 
-use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::call::Call;
 use crate::database::Database;
 use crate::error::{Error, ErrorKind, Result};
+use crate::key::Key;
 use crate::link::Link;
 use crate::meter::Meter;
 use crate::runtime::{Handle, guard, guard_in_runtime, handle};
@@ -23,34 +23,6 @@ use crate::clock::environment;
 #[cfg(not(feature = "test-util"))]
 fn environment(path: &str) -> tidelog::Environment {
     tidelog::Environment::folder(path)
-}
-
-/// What opens a workspace.
-#[derive(Clone)]
-pub struct Key(tidelog::Key);
-
-impl Key {
-    /// A passphrase, stretched before it is used.
-    #[must_use]
-    pub fn passphrase(passphrase: String) -> Self {
-        Self(tidelog::Key::passphrase(passphrase))
-    }
-
-    /// 32 random bytes that the host keeps safe.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) unless they are 32.
-    pub fn raw(bytes: &[u8]) -> Result<Self> {
-        let bytes = bytes.try_into().map_err(|_| Error::invalid_argument("a raw key has 32 bytes"))?;
-        Ok(Self(tidelog::Key::raw(bytes)))
-    }
-}
-
-impl fmt::Debug for Key {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Key(..)")
-    }
 }
 
 /// An open workspace.
@@ -101,8 +73,14 @@ impl Workspace {
         Call::task(async move {
             let environment = environment(&path);
             let core = match create {
-                Some(name) => tidelog::Workspace::open_or_create_in(environment, key.0, &name).await?,
-                None => tidelog::Workspace::open_in(environment, key.0).await?,
+                Some(name) => {
+                    let key = key.loaded_or_made(&environment).await?;
+                    tidelog::Workspace::open_or_create_in(environment, key, &name).await?
+                }
+                None => {
+                    let key = key.loaded(&environment).await?;
+                    tidelog::Workspace::open_in(environment, key).await?
+                }
             };
             Ok(Self::new(core))
         })
@@ -115,7 +93,9 @@ impl Workspace {
     /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if there is one.
     pub fn create(path: String, key: Key, name: String) -> Call<Self> {
         Call::task(async move {
-            Ok(Self::new(tidelog::Workspace::create_in(environment(&path), key.0, &name).await?))
+            let environment = environment(&path);
+            let key = key.loaded_or_made(&environment).await?;
+            Ok(Self::new(tidelog::Workspace::create_in(environment, key, &name).await?))
         })
     }
 
@@ -130,7 +110,8 @@ impl Workspace {
     pub fn join(path: String, key: Key, invite: String, options: JoinOptions) -> Call<Self> {
         Call::task(async move {
             let environment = environment(&path);
-            Ok(Self::new(tidelog::Workspace::join_in(environment, key.0, &invite, options.into()).await?))
+            let key = key.loaded_or_made(&environment).await?;
+            Ok(Self::new(tidelog::Workspace::join_in(environment, key, &invite, options.into()).await?))
         })
     }
 
