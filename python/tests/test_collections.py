@@ -106,6 +106,10 @@ def test_queries_filter_sort_and_page(films: Films) -> None:
 def test_a_query_that_makes_no_sense_says_where(films: Films) -> None:
     with pytest.raises(tidelog.InvalidArgumentError, match="year"):
         films.query({"year": {"gte": 1999}})
+    with pytest.raises(tidelog.InvalidArgumentError, match="limit"):
+        films.query(limit=-1)
+    with pytest.raises(tidelog.InvalidArgumentError, match="offset"):
+        films.query(offset=2**32)
 
 
 def test_update_sees_the_item_and_replaces_or_deletes_it(films: Films) -> None:

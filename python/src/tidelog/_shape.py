@@ -35,6 +35,8 @@ Key = bytes | Callable[[], bytes]
 Progressing = Callable[[int, int], object]
 """Hears how far a long call has come: how much is done, and of how much."""
 
+COUNT_MAX = 2**32 - 1
+
 Sort = str | Sequence[str]
 Query = tuple[Any, list[str], int | None, int, str | None, list[str] | None]
 
@@ -69,6 +71,9 @@ def query(
     ids: Iterable[str] | None,
 ) -> Query:
     """The arguments of a query in the order of the native module."""
+    for name, count in (("limit", limit), ("offset", offset)):
+        if count is not None and not 0 <= count <= COUNT_MAX:
+            raise _errors.InvalidArgumentError(f"`{name}` is a whole number from 0 to {COUNT_MAX}, not {count}")
     fields = [sort] if isinstance(sort, str) else list(sort)
     return where, fields, limit, offset, cursor, None if ids is None else list(ids)
 
