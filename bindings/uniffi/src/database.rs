@@ -62,6 +62,12 @@ impl Transaction {
     pub async fn commit(&self) -> Result<Option<String>> {
         Ok(self.0.commit().await?)
     }
+
+    /// Forgets its writes. Does nothing after its end.
+    pub fn roll_back(&self) -> Result<()> {
+        self.0.roll_back();
+        Ok(())
+    }
 }
 
 /// A collection within a transaction.
