@@ -150,7 +150,7 @@ async fn local() {
     );
 
     let started = Instant::now();
-    let verified = workspace.verify(|_, _| {}).await.expect("verifies");
+    let verified = workspace.verify(|_, _| std::ops::ControlFlow::Continue(())).await.expect("verifies");
     let time = started.elapsed();
     let entries = usize::try_from(verified.entries).expect("small");
     report("verify", format!("{:.0} entries/s", per_second(entries, time)), "-");

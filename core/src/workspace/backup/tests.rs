@@ -61,7 +61,10 @@ async fn what_was_backed_up_comes_back_under_another_key_and_stays_apart() {
     let restored = restore(&copy, &back).await.expect("restores");
     assert_eq!((count(&restored), count(&workspace)), (13, 14));
     assert_ne!(restored.inner.engine.log.epoch(), workspace.inner.engine.log.epoch());
-    assert_eq!(restored.verify(|_, _| {}).await.expect("reads").problems, Vec::<String>::new());
+    assert_eq!(
+        restored.verify(|_, _| std::ops::ControlFlow::Continue(())).await.expect("reads").problems,
+        Vec::<String>::new()
+    );
     restored.shutdown().await.expect("closes");
     assert_eq!(kind(Workspace::open_in(on(&back, 4), raw(9)).await), ErrorKind::WrongKey);
     assert!(Workspace::open_in(on(&back, 4), raw(5)).await.is_ok());
