@@ -47,7 +47,8 @@ struct Record {
 
 enum Stream {
     Watch(Watch),
-    Live(Live<Value>, bool),
+    /// With the command it was begun by, and whether its first result is told.
+    Live(Live<Value>, Json, bool),
     Link(LinkEvents),
     Ended,
 }
@@ -206,8 +207,8 @@ impl Role {
         Ok(match self.streams.get_mut(text(c, "stream")).expect("scenarios begin a stream first") {
             Stream::Ended => Json::Null,
             Stream::Watch(watch) => event(watch.next().await),
-            Stream::Live(live, true) => live.next().await?.map_or(Json::Null, |found| items(c, found)),
-            Stream::Live(live, begun) => {
+            Stream::Live(live, c, true) => live.next().await?.map_or(Json::Null, |found| items(c, found)),
+            Stream::Live(live, c, begun) => {
                 *begun = true;
                 items(c, live.current())
             }
@@ -389,7 +390,7 @@ async fn play(role: &mut Role, other: Option<Workspace>, c: &Json) -> Result<Jso
         "watch_database" => role.hear(c, Stream::Watch(role.database(c).watch()?)),
         "watch" => role.hear(c, Stream::Watch(role.collection::<Value>(c)?.watch(c["key"].as_str(), c["initial"] == true)?)),
         "doc_watch" => role.hear(c, Stream::Watch(role.document(c)?.watch())),
-        "live" => role.hear(c, Stream::Live(role.collection(c)?.live(&query(c)?)?, false)),
+        "live" => role.hear(c, Stream::Live(role.collection(c)?.live(&query(c)?)?, c.clone(), false)),
         "link_events" => role.hear(c, Stream::Link(role.link().events())),
         "next" => role.next(c).await?,
         "end" => role.hear(c, Stream::Ended),

@@ -7,18 +7,19 @@ workspace. After the last step all roles sync, and must show the same root and t
 
 A step is a command for the role `by`, in the words of tests/words.json, with these fields for the runner:
 
-* `is`: what it must answer; `error`: the code that it must fail with; `save`: keeps the answer as `$name`.
+* `is`: what it must answer, `at_most`: a number not above this; `error`: the code that it must fail with; `save`: keeps the answer as `$name`.
 * `pick`: the part of the answer that counts, as `items.*.key`, `0.role,me` or `length`; `sorted`: in sorted order.
 * `eventually`: it is asked again until it answers so; `later`: its answer is heard by a step that says `finish`.
 
 `{"all": word, ..}` is a command for every role. Steps of the role `runner` are in outside.py. In every text `$name`
 stands for what was saved, `$path_ROLE` for a role's folder, `$relay` and the like for the addresses of peers.py;
-`{"$repeat": [text, times]}` is a long text, `{"$random": length}` one that cannot be compressed, and `{"$nest": depth}`
-lists within lists.
+`{"$repeat": [text, times]}` is a long text, `{"$random": length}` one that cannot be compressed, `{"$nest": depth}`
+lists within lists, `{"$numbers": count}` a list of so many, and `{"$tamper": bytes}` those with one bit inverted.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import time
@@ -34,7 +35,7 @@ from .peers import Peers
 JOIN_MS_MAX = 30_000
 EVENTUALLY_SECONDS_MAX = 30.0
 EVENTUALLY_STEP_SECONDS = 0.02
-CONTROL = ("by", "all", "is", "error", "save", "pick", "sorted", "eventually", "later", "finish")
+CONTROL = ("by", "all", "is", "at_most", "error", "save", "pick", "sorted", "eventually", "later", "finish")
 NAME = re.compile(r"\$(\w+)")
 
 
@@ -42,10 +43,18 @@ def nest(depth: int) -> Any:
     return [nest(depth - 1)] if depth > 0 else []
 
 
+def tamper(given: dict[str, str]) -> dict[str, str]:
+    content = bytearray(base64.b64decode(given["$bytes"]))
+    content[len(content) // 2] ^= 1
+    return {"$bytes": base64.b64encode(content).decode()}
+
+
 MADE: dict[str, Callable[[Any], Any]] = {
     "$repeat": lambda given: given[0] * given[1],
     "$random": lambda length: Random(length).randbytes(length // 2).hex(),
     "$nest": nest,
+    "$numbers": lambda count: list(range(count)),
+    "$tamper": tamper,
 }
 
 
@@ -124,6 +133,8 @@ class Play:
             found = picked(answer["ok"], step.get("pick", ""))
             if step.get("sorted"):
                 found = sorted(found, key=json.dumps)
+            if "at_most" in step:
+                assert found <= step["at_most"], (driver.language, command, "answered", found)
             if "is" not in step or same(found, self.filled(step["is"])):
                 break
             again = step.get("eventually") and time.monotonic() < deadline
@@ -167,7 +178,7 @@ class Play:
             return self.meaning(whole[1]) if whole else NAME.sub(lambda name: str(self.meaning(name[1])), value)
         if isinstance(value, dict):
             if len(value) == 1 and (made := MADE.get(next(iter(value)))):
-                return made(*value.values())
+                return made(self.filled(*value.values()))
             return {key: self.filled(inner) for key, inner in value.items()}
         if isinstance(value, list):
             return [self.filled(inner) for inner in value]
