@@ -56,6 +56,7 @@ export class Collection<T, Input = T, Result = Item<T>> {
   ): Promise<Summary> {
     return later(async () => {
       const { onProgress, signal } = how
+      if (!isIterable(items)) throw invalidArgument('items to write are a Map, or something to iterate over')
       const total = items instanceof Map ? items.size : Array.isArray(items) ? items.length : 0
       const summary = { items: 0, entries: 0 }
       let batch: native.NewItem[] = []
@@ -242,6 +243,10 @@ export class TransactionCollection<T, Input = T, Result = Item<T>> {
   delete(key: string): Promise<boolean> {
     return later(() => this.#native.delete(key))
   }
+}
+
+function isIterable(items: unknown): boolean {
+  return typeof items === 'object' && items !== null && (Symbol.iterator in items || Symbol.asyncIterator in items)
 }
 
 /** What was written is what the schema made of it, so it is read without leaving anything out. */

@@ -61,7 +61,14 @@ export function known(error: unknown): unknown {
     return new TidelogError('internal', 'a bug in the engine stopped this call; please report it', { cause: error })
   }
   const wrongType = typeof code === 'string' && WRONG_TYPE.test(code)
-  return wrongType ? new TidelogError('invalid_argument', error.message, { cause: error }) : error
+  return wrongType ? invalidArgument(wrongTypeIn(error.message)) : error
+}
+
+/** What the native module says of an argument of the wrong type, without the argument: that may be application data. */
+function wrongTypeIn(message: string): string {
+  const [, given, wanted] = /JavaScript value `(\w+).*` into rust type `(\w+)`/s.exec(message) ?? []
+  if (given === undefined) return 'an argument has the wrong type'
+  return `an argument has the wrong type: ${given.toLowerCase()} instead of ${wanted === 'String' ? 'text' : wanted}`
 }
 
 /** A whole number that is not negative, and at most `most`. */

@@ -2,7 +2,7 @@
  * Queries: their types follow from the items, and what crosses to the engine.
  */
 import type * as native from '../native.js'
-import { count, whole, COUNT_MAX } from './errors.js'
+import { count, invalidArgument, whole, COUNT_MAX } from './errors.js'
 import { plain } from './plain.js'
 
 type IsAny<T> = 0 extends 1 & T ? true : false
@@ -44,7 +44,7 @@ export type Sort<T> = IsAny<T> extends true ? string : Field<T> | Deeper<T> | `-
 /** Which items, and in which order; then by key. */
 export interface Query<T> {
   readonly where?: Where<T> | null | undefined
-  readonly sort?: readonly Sort<T>[] | undefined
+  readonly sort?: Sort<T> | readonly Sort<T>[] | undefined
   /** Most items to give. */
   readonly limit?: number | undefined
   /** Items to leave out at the beginning. */
@@ -55,11 +55,16 @@ export interface Query<T> {
   readonly ids?: Iterable<string> | undefined
 }
 
+const PARTS = new Set(['where', 'sort', 'limit', 'offset', 'cursor', 'ids'])
+
 /** The query as the native module takes it. */
 export function asked<T>(query: Query<T>): native.Query {
+  if (typeof query !== 'object' || query === null) throw invalidArgument('a query is an object, such as `{ where: .. }`')
+  const unknown = Object.keys(query).find((name) => !PARTS.has(name))
+  if (unknown !== undefined) throw invalidArgument(`a query has no \`${unknown}\`, but ${[...PARTS].join(', ')}`)
   const asked: native.Query = {
     filter: plain(query.where ?? null),
-    sort: [...(query.sort ?? [])],
+    sort: typeof query.sort === 'string' ? [query.sort] : [...(query.sort ?? [])],
     offset: whole('offset', query.offset ?? 0, COUNT_MAX),
   }
   const limit = count('limit', query.limit)

@@ -64,7 +64,7 @@ export class Workspace implements AsyncDisposable {
   static open(path: string | URL, options: Secret & { readonly create?: string | undefined }): Promise<Workspace> {
     return later(async () => {
       const folder = pathOf(path)
-      return new Workspace(await native.open(folder, secretOf(options), options.create ?? null), folder)
+      return new Workspace(await native.open(folder, secretOf(options), options?.create ?? null), folder)
     })
   }
 
@@ -80,8 +80,8 @@ export class Workspace implements AsyncDisposable {
   static join(path: string | URL, invite: string, options: Secret & JoinOptions): Promise<Workspace> {
     return later(async () => {
       const folder = pathOf(path)
-      const asked: native.JoinOptions = { profile: options.profile ?? '' }
-      if (options.timeout !== undefined) asked.timeoutMs = whole('timeout', options.timeout)
+      const asked: native.JoinOptions = { profile: options?.profile ?? '' }
+      if (options?.timeout !== undefined) asked.timeoutMs = whole('timeout', options.timeout)
       return new Workspace(await native.join(folder, secretOf(options), invite, asked), folder)
     })
   }
@@ -216,7 +216,8 @@ function pathOf(path: string | URL): string {
   throw invalidArgument('a path is text, or a URL of a file')
 }
 
-function secretOf({ passphrase, key }: Secret): string | Uint8Array {
+function secretOf(secret: Secret | undefined): string | Uint8Array {
+  const { passphrase, key } = secret ?? {}
   if (typeof passphrase === 'string' && key === undefined) return passphrase
   if (key instanceof Uint8Array && passphrase === undefined) return key
   throw invalidArgument('say `passphrase`, or `key` with 32 bytes')

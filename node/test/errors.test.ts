@@ -53,3 +53,22 @@ test('arguments of the wrong type are refused, not misread', async (t) => {
   await assert.rejects(notes.query({ offset: 2 ** 32 }), refused('invalid_argument', 'offset'))
   await assert.rejects(notes.query({ where: { year: { atLeast: 5 } } }), refused('invalid_argument'))
 })
+
+test('arguments that make no sense are named, and not quoted', async (t) => {
+  const items = (await workspace(t)).database('main').collection('items')
+  const wrong: [RegExp, () => Promise<unknown>][] = [
+    [/passphrase.*key/, () => Workspace.open('x', undefined as any)],
+    [/number instead of text/, () => items.put(4711 as any, 1)],
+    [/a query is an object/, () => items.query('year > 3' as any)],
+    [/a query has no `wher`/, () => items.query({ wher: {} } as any)],
+    [/something to iterate over/, () => items.putMany(5 as any)],
+  ]
+  for (const [reason, call] of wrong) {
+    await assert.rejects(call, (error: TidelogError) => {
+      assert.equal(error.code, 'invalid_argument')
+      assert.match(error.message, reason)
+      assert.doesNotMatch(error.message, /4711/)
+      return true
+    })
+  }
+})

@@ -1,7 +1,9 @@
 """Errors are one class for each code, the same codes as in every language."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tidelog
@@ -81,3 +83,31 @@ def test_after_shutdown_every_call_says_closed(workspace: tidelog.Workspace) -> 
         with pytest.raises(tidelog.ClosedError):
             call()
     assert list(todos.watch()) == []
+
+
+def test_arguments_that_make_no_sense_are_named(workspace: tidelog.Workspace, tmp_path: Path) -> None:
+    database = workspace.database("main")
+    items = database.collection("items")
+    document = database.collection("pages", policy="document").document("p")
+    itself: list[Any] = []
+    itself.append(itself)
+    wrong: list[tuple[type[Exception], str, Callable[[], object]]] = [
+        (tidelog.InvalidArgumentError, "a key is 32 bytes", lambda: tidelog.open(tmp_path / "x", key=5)),  # type: ignore[arg-type]
+        (tidelog.InvalidArgumentError, "a passphrase is text", lambda: tidelog.open(tmp_path / "x", passphrase=b"p")),  # type: ignore[arg-type]
+        (tidelog.InvalidArgumentError, "`limit` is a whole number", lambda: items.query(limit=-1)),
+        (tidelog.InvalidArgumentError, "`sort` is a field", lambda: items.query(sort=[5])),  # type: ignore[list-item]
+        (tidelog.InvalidArgumentError, "`position` is a whole number", lambda: document.splice_text("t", -1, 0, "x")),
+        (tidelog.InvalidValueError, "holds itself", lambda: items.put("k", itself)),
+        (tidelog.InvalidValueError, "values of type object", lambda: items.put("k", object())),
+    ]
+    for kind, reason, call in wrong:
+        with pytest.raises(kind, match=reason):
+            call()
+    assert items.all() == []
+
+
+def test_null_is_a_value_that_can_be_updated(database: tidelog.Database) -> None:
+    items = database.collection("items")
+    items.put("k", None)
+    assert items.all() == [tidelog.Item("k", None)]
+    assert items.update("k", lambda value: {"was": value}) == {"was": None}

@@ -7,9 +7,11 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::jobs;
 use crate::runtime::{check_process, guard, panicked, runtime};
 
 /// How often [`Call::wait_while`] asks whether to go on.
@@ -93,10 +95,15 @@ impl<T: Send + 'static> Call<T> {
     pub fn start(self) -> Task<T> {
         let state = match runtime() {
             Err(error) => State::Failed(Some(error)),
-            Ok(runtime) => State::Running(match self.work {
-                Work::Blocking(work) => runtime.spawn_blocking(move || guard(work)),
-                Work::Async(work) => runtime.spawn(Caught(work)),
-            }),
+            Ok(runtime) => match self.work {
+                Work::Blocking(work) => {
+                    let (done, result) = oneshot::channel();
+                    // Whoever no longer waits does not want the result.
+                    jobs::run(runtime, move || drop(done.send(guard(work))));
+                    State::Queued(result)
+                }
+                Work::Async(work) => State::Running(runtime.spawn(Caught(work))),
+            },
         };
         Task { state, abandonable: self.abandonable }
     }
@@ -111,14 +118,19 @@ impl<T: Send + 'static> Call<T> {
                 return Abandon(None);
             }
         };
-        let task = match self.work {
-            Work::Blocking(work) => runtime.spawn_blocking(move || done(guard(work))),
-            Work::Async(work) => runtime.spawn(async move {
-                let result = Caught(work).await;
-                tokio::task::spawn_blocking(move || done(result));
-            }),
-        };
-        Abandon(self.abandonable.then(|| task.abort_handle()))
+        match self.work {
+            Work::Blocking(work) => {
+                jobs::run(runtime, move || done(guard(work)));
+                Abandon(None)
+            }
+            Work::Async(work) => {
+                let task = runtime.spawn(async move {
+                    let result = Caught(work).await;
+                    jobs::run(runtime, move || done(result));
+                });
+                Abandon(self.abandonable.then(|| task.abort_handle()))
+            }
+        }
     }
 
     /// Changes the result.
@@ -172,6 +184,7 @@ pub struct Task<T> {
 }
 
 enum State<T> {
+    Queued(oneshot::Receiver<Result<T>>),
     Running(JoinHandle<Result<T>>),
     Failed(Option<Error>),
 }
@@ -181,6 +194,9 @@ impl<T> Future for Task<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
         match &mut self.state {
+            State::Queued(result) => {
+                Pin::new(result).poll(context).map(|result| result.unwrap_or_else(|_| stopped()))
+            }
             State::Running(task) => Pin::new(task).poll(context).map(flatten),
             State::Failed(error) => {
                 Poll::Ready(Err(error.take().expect("a finished future is not polled again")))
@@ -205,10 +221,12 @@ impl<T> fmt::Debug for Task<T> {
 
 /// The result of a task. A task that has none was aborted, together with the runtime.
 fn flatten<T>(result: std::result::Result<Result<T>, JoinError>) -> Result<T> {
-    result.unwrap_or_else(|_| {
-        check_process()?;
-        Err(Error::new(ErrorKind::Closed, "the engine stopped before the call had ended"))
-    })
+    result.unwrap_or_else(|_| stopped())
+}
+
+fn stopped<T>() -> Result<T> {
+    check_process()?;
+    Err(Error::new(ErrorKind::Closed, "the engine stopped before the call had ended"))
 }
 
 /// Waits for the end of a task. Giving up leaves it running.

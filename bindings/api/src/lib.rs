@@ -27,6 +27,7 @@ mod convert;
 mod database;
 mod document;
 mod error;
+mod jobs;
 mod key;
 mod link;
 mod log;

@@ -99,17 +99,17 @@ impl Collection {
         make(py, self.0.delete(key), on)
     }
 
-    /// Replaces the item if it is still as expected; `None` is an item that is not there.
+    /// Replaces the item if it is still as expected; `...` is an item that is not there.
     #[pyo3(signature = (key, expected, value, on=None))]
     fn replace<'py>(
         &self,
         py: Python<'py>,
         key: String,
-        expected: Option<Bound<'py, PyAny>>,
+        expected: &Bound<'py, PyAny>,
         value: Option<Bound<'py, PyAny>>,
         on: On<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let expected = expected.as_ref().map(from_python).transpose()?;
+        let expected = if expected.is(py.Ellipsis()) { None } else { Some(from_python(expected)?) };
         let value = value.as_ref().map(from_python).transpose()?;
         make(py, self.0.replace(key, expected, value), on)
     }

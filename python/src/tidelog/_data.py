@@ -170,7 +170,10 @@ class Collection(Generic[T, R]):
             before = self._native.get(key)
             after = change(self._shape.copy(key, before))
             replacement = self._shape.replacement(key, after)
-            if self._native.replace(key, before, replacement):
+            # Null is an item, and reads as if there were none.
+            if self._native.replace(key, ... if before is None else before, replacement) or (
+                before is None and self._native.replace(key, None, replacement)
+            ):
                 return self._shape.value(key, replacement)
 
     def delete(self, key: str) -> bool:

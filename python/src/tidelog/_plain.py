@@ -20,16 +20,23 @@ _SIMPLE = (type(None), str, bool, int, float, bytes)
 
 def deep(value: Any) -> Any:
     """The plain form of a value and of everything in it."""
+    try:
+        return _deep(value)
+    except RecursionError:
+        raise InvalidValueError("the value nests too deep, or holds itself") from None
+
+
+def _deep(value: Any) -> Any:
     kind = type(value)
     if kind in _SIMPLE:
         return value
     if kind is dict:
-        return {name: deep(item) for name, item in value.items()}
+        return {name: _deep(item) for name, item in value.items()}
     if kind is list or kind is tuple:
-        return [deep(item) for item in value]
+        return [_deep(item) for item in value]
     if kind is bytearray or kind is memoryview:
         return bytes(value)
-    return deep(plain(value))
+    return _deep(plain(value))
 
 
 def plain(value: Any) -> Any:
@@ -70,7 +77,7 @@ def _base_type(value: Any) -> Any:
             return sys.modules["pydantic_core"].to_jsonable_python(value)
         except sys.modules["pydantic_core"].PydanticSerializationError:
             pass
-    raise InvalidValueError(f"a {type(value).__name__} cannot be stored")
+    raise InvalidValueError(f"values of type {type(value).__name__} cannot be stored")
 
 
 def _ordered(values: Set[Any]) -> list[Any]:

@@ -5,6 +5,7 @@ Nothing here waits.
 
 import copy
 import logging
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike, fspath
 from typing import Any, Generic, TypeVar, cast
@@ -48,8 +49,13 @@ def secret(passphrase: str | None, key: Key | None) -> str | bytes:
     if (passphrase is None) == (key is None):
         raise _errors.InvalidArgumentError("give either a passphrase or a key")
     if passphrase is not None:
+        if not isinstance(passphrase, str):
+            raise _errors.InvalidArgumentError(f"a passphrase is text, not {type(passphrase).__name__}")
         return passphrase
-    return key() if callable(key) else cast("bytes", key)
+    found = key() if callable(key) else key
+    if not isinstance(found, (bytes, bytearray, memoryview)):
+        raise _errors.InvalidArgumentError(f"a key is 32 bytes, or what fetches them, not {type(found).__name__}")
+    return bytes(found)
 
 
 def text_path(path: str | PathLike[str]) -> str:
@@ -75,7 +81,21 @@ def query(
         if count is not None and not 0 <= count <= COUNT_MAX:
             raise _errors.InvalidArgumentError(f"`{name}` is a whole number from 0 to {COUNT_MAX}, not {count}")
     fields = [sort] if isinstance(sort, str) else list(sort)
-    return where, fields, limit, offset, cursor, None if ids is None else list(ids)
+    if not all(isinstance(field, str) for field in fields):
+        raise _errors.InvalidArgumentError("`sort` is a field or a list of fields, as text")
+    keys = None if ids is None else list(ids)
+    return where, fields, limit if limit is None else whole("limit", limit), whole("offset", offset), cursor, keys
+
+
+def whole(name: str, value: int) -> int:
+    """A count or position."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = -1
+    if not 0 <= number < 2**32:
+        raise _errors.InvalidArgumentError(f"`{name}` is a whole number that is not negative, not {value!r}")
+    return number
 
 
 class Shape(Generic[T, R]):
@@ -230,11 +250,11 @@ class Edits:
 
     def insert(self, path: str, position: int, value: Any) -> None:
         """Inserts into the list at the path."""
-        self.edits.append(("insert", path, position, _plain.deep(value)))
+        self.edits.append(("insert", path, whole("position", position), _plain.deep(value)))
 
     def splice_text(self, path: str, position: int, delete: int, text: str) -> None:
         """Replaces `delete` characters of the text at the path, from `position` on."""
-        self.edits.append(("splice_text", path, position, delete, text))
+        self.edits.append(("splice_text", path, whole("position", position), whole("delete", delete), text))
 
     def increment(self, path: str, by: int = 1) -> None:
         """Adds to the counter at the path."""

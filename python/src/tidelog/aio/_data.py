@@ -170,7 +170,10 @@ class Collection(Generic[T, R]):
             before = await self._native.get(key, here())
             after = change(self._shape.copy(key, before))
             replacement = self._shape.replacement(key, after)
-            if await self._native.replace(key, before, replacement, here()):
+            # Null is an item, and reads as if there were none.
+            if await self._native.replace(key, ... if before is None else before, replacement, here()) or (
+                before is None and await self._native.replace(key, None, replacement, here())
+            ):
                 return self._shape.value(key, replacement)
 
     async def delete(self, key: str) -> bool:
