@@ -16,6 +16,8 @@ mod members;
 mod pair;
 mod secrets;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod testing;
 mod upkeep;
 

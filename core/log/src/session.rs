@@ -41,7 +41,7 @@ use crate::ids::{DeviceId, WorkspaceId};
 use crate::trie::Filter;
 use limits::{HANDSHAKE_MS, OUTBOX_BYTES_MAX, UNAUTHENTICATED_BYTES_MAX};
 use outbox::Outbox;
-use sync::{Out, Stop, Sync, close};
+use sync::{Out, Stop, Sync, close, common_streams, cursor_key};
 
 /// A device's part in a session.
 #[derive(Clone)]
@@ -380,7 +380,7 @@ impl Session {
             Role::Client { relay, member: Some(member) } => {
                 let peer = Peer::Relay(*relay);
                 let sync = Sync::new(member.replica.clone(), peer, true, &member.streams);
-                let cursor = member.replica.cursor(peer.key());
+                let cursor = member.replica.cursor(&cursor_key(&peer, &member.streams));
                 self.greet(cursor)?;
                 self.sync = Some(sync);
             }
@@ -489,7 +489,8 @@ impl Session {
             Role::Peer { initiator, member, .. } => {
                 let initiator = *initiator;
                 let sync = Sync::new(member.replica.clone(), peer, initiator, &member.streams);
-                let cursor = member.replica.cursor(peer.key());
+                let common = common_streams(&member.streams, &hello.streams);
+                let cursor = member.replica.cursor(&cursor_key(&peer, &common));
                 self.sync = Some(sync);
                 if initiator {
                     self.greet(cursor)?;

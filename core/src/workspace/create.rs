@@ -135,7 +135,7 @@ pub(super) fn check_label(what: &str, label: &str) -> Result<()> {
     Ok(())
 }
 
-fn create(environment: Environment, key: &Key) -> Result<Workspace> {
+pub(super) fn create(environment: Environment, key: &Key) -> Result<Workspace> {
     if holds_workspace(&environment, key)? {
         return Err(Error::new(ErrorKind::AlreadyExists, "the folder already holds a workspace: open it"));
     }

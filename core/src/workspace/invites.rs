@@ -237,7 +237,7 @@ impl Desk {
     }
 
     /// Admits everybody whose invite says so.
-    async fn admit_preapproved(&self) {
+    pub(super) async fn admit_preapproved(&self) {
         let preapproved: Vec<String> = {
             let state = self.state();
             let automatic = |id: &str| {
@@ -258,7 +258,7 @@ impl Desk {
         }
     }
 
-    fn take(&self, mailbox: BoxId, sealed: &[u8]) -> bool {
+    pub(super) fn take(&self, mailbox: BoxId, sealed: &[u8]) -> bool {
         let open = self.open_invites();
         let Some((invite, link)) = open.iter().find(|(_, link)| link.mailbox() == mailbox.0) else {
             return false;

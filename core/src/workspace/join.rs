@@ -120,7 +120,7 @@ impl Workspace {
             && link.heads.iter().all(|head| directory.contains(head))
     }
 
-    fn letter(&self, link: &InviteLink, profile: &str) -> Result<Vec<u8>> {
+    pub(super) fn letter(&self, link: &InviteLink, profile: &str) -> Result<Vec<u8>> {
         let engine = &self.inner.engine;
         let user = link.user.unwrap_or_else(|| user_id(&link.workspace, &engine.device()));
         let cert = DeviceCert::issue(&*engine.keys, engine.keys.kem().public(), &link.workspace, &user);
@@ -134,7 +134,7 @@ impl Workspace {
 }
 
 /// Opens what an earlier attempt left, or makes the keys and an empty log.
-fn prepare(environment: Environment, key: &Key, link: &InviteLink) -> Result<Workspace> {
+pub(super) fn prepare(environment: Environment, key: &Key, link: &InviteLink) -> Result<Workspace> {
     let (custody, how) = match unlock(&environment, key) {
         Ok((custody, workspace)) if workspace == link.workspace => (custody, Start::Open),
         Ok(_) => {

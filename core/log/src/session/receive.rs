@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use super::event::{Peer, SessionEvent};
+use super::event::SessionEvent;
 use super::limits::{CURSOR_SAVE_MS, UNADMITTED_BYTES_MAX, UNPROVEN_BYTES_MAX, WAITING_BYTES_MAX};
 use super::replica::{Cursor, Fault, Receipt, Replica};
 use super::sync::{Out, Stop, Sync, close};
@@ -50,16 +50,16 @@ impl Receiving {
     }
 
     /// Everything of the peer's up to here is held, proven by equal roots.
-    pub(super) fn confirm(&mut self, arrival: u64, replica: &dyn Replica, peer: Peer, now_ms: u64) {
+    pub(super) fn confirm(&mut self, arrival: u64, replica: &dyn Replica, peer: &[u8; 32], now_ms: u64) {
         self.cursor = self.cursor.max(Some(arrival));
         self.gap = false;
         self.save_cursor(replica, peer, now_ms);
     }
 
-    pub(super) fn save_cursor(&mut self, replica: &dyn Replica, peer: Peer, now_ms: u64) {
+    pub(super) fn save_cursor(&mut self, replica: &dyn Replica, peer: &[u8; 32], now_ms: u64) {
         let Some(arrival) = self.cursor else { return };
         if self.saved.is_none_or(|(saved, _)| saved != arrival) {
-            replica.set_cursor(peer.key(), Cursor { epoch: self.epoch, arrival });
+            replica.set_cursor(peer, Cursor { epoch: self.epoch, arrival });
             self.saved = Some((arrival, now_ms));
         }
     }
@@ -69,7 +69,7 @@ impl Receiving {
         self.waiting.len()
     }
 
-    fn save_cursor_now_and_then(&mut self, replica: &dyn Replica, peer: Peer, now_ms: u64) {
+    fn save_cursor_now_and_then(&mut self, replica: &dyn Replica, peer: &[u8; 32], now_ms: u64) {
         if self.saved.is_none_or(|(_, at)| now_ms.saturating_sub(at) >= CURSOR_SAVE_MS) {
             self.save_cursor(replica, peer, now_ms);
         }
@@ -180,7 +180,7 @@ impl Sync {
         self.receive.gap |= !self.receive.complete;
         if arrival > 0 && !self.receive.gap && self.receive.unproven.is_empty() {
             self.receive.cursor = self.receive.cursor.max(Some(arrival));
-            self.receive.save_cursor_now_and_then(&*self.replica, self.peer, out.now_ms);
+            self.receive.save_cursor_now_and_then(&*self.replica, &self.cursor_key, out.now_ms);
         }
         self.report(out);
     }

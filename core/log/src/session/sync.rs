@@ -18,9 +18,12 @@ use super::replica::{Replica, ReplicaError};
 use super::send::Sending;
 use super::walk::Walk;
 use crate::crypto::noise::NoiseError;
+use crate::crypto::{sha256, tag};
 use crate::frames::{Closing, Code, Frame, FrameError, Hello, Root};
 use crate::ids::StreamId;
 use crate::trie::Filter;
+
+const TAG_CURSOR: [u8; 16] = tag("TIDE1 sync set");
 
 /// Why handling something ends the session.
 #[derive(Debug)]
@@ -81,6 +84,8 @@ pub(super) struct Sync {
     pub(super) initiator: bool,
     /// The streams that both sides hold.
     pub(super) filter: Filter,
+    /// The name under which it is kept how far the peer's entries of these streams are held.
+    pub(super) cursor_key: [u8; 32],
     /// Whether the directory has the peer: until then nothing is sent to it but roots.
     pub(super) admitted: bool,
     pub(super) send: Sending,
@@ -103,12 +108,23 @@ impl std::fmt::Debug for Sync {
 }
 
 /// The streams that both sides hold; stream zero always.
-fn common_streams(own: &Filter, other: &Filter) -> Filter {
+pub(super) fn common_streams(own: &Filter, other: &Filter) -> Filter {
     match (own, other) {
         (Filter::All, filter) | (filter, Filter::All) => filter.clone(),
         (Filter::Streams(own), Filter::Streams(other)) => {
             let both: BTreeSet<StreamId> = own.intersection(other).copied().collect();
             Filter::Streams(both.into_iter().chain([StreamId::DIRECTORY]).collect())
+        }
+    }
+}
+
+/// The name of a cursor. What is held of some streams says nothing about others.
+pub(super) fn cursor_key(peer: &Peer, filter: &Filter) -> [u8; 32] {
+    match filter {
+        Filter::All => *peer.key(),
+        Filter::Streams(streams) => {
+            let streams: Vec<&[u8]> = streams.iter().map(|stream| &stream.0[..]).collect();
+            sha256(&[&TAG_CURSOR[..], peer.key()].into_iter().chain(streams).collect::<Vec<_>>())
         }
     }
 }
@@ -124,6 +140,7 @@ impl Sync {
             send: Sending::new(replica.arrivals()),
             receive: Receiving::default(),
             walk: Walk::default(),
+            cursor_key: cursor_key(&peer, own),
             replica,
             peer,
             initiator,
@@ -141,7 +158,8 @@ impl Sync {
     /// Takes the peer's greeting: its streams, its epoch, and where it stopped last time.
     pub(super) fn greet(&mut self, hello: &Hello) {
         self.filter = common_streams(&self.filter, &hello.streams);
-        self.receive.begin(hello.epoch, hello.arrivals, self.replica.cursor(self.peer.key()));
+        self.cursor_key = cursor_key(&self.peer, &self.filter);
+        self.receive.begin(hello.epoch, hello.arrivals, self.replica.cursor(&self.cursor_key));
         if let Some(cursor) = hello.cursor.filter(|cursor| cursor.epoch == self.replica.epoch()) {
             self.send.resume(cursor.arrival, self.replica.arrivals());
         }
@@ -182,7 +200,7 @@ impl Sync {
     fn on_equal(&mut self, theirs: Root, arrivals: u64, out: &mut Out<'_>) {
         self.answered_first_root = true;
         self.send.confirm(arrivals, out);
-        self.receive.confirm(theirs.arrivals, &*self.replica, self.peer, out.now_ms);
+        self.receive.confirm(theirs.arrivals, &*self.replica, &self.cursor_key, out.now_ms);
         self.walk.reset();
         if !std::mem::replace(&mut self.synced, true) {
             out.events.push_back(SessionEvent::Synced);
@@ -285,6 +303,6 @@ impl Sync {
 
     /// Writes down how far the peer's entries are held.
     pub(super) fn finish(&mut self, now_ms: u64) {
-        self.receive.save_cursor(&*self.replica, self.peer, now_ms);
+        self.receive.save_cursor(&*self.replica, &self.cursor_key, now_ms);
     }
 }
