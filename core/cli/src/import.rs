@@ -1,6 +1,7 @@
 //! `import`: the records of a file into a collection. Doing it again writes only what is missing or
 //! changed, so an interrupted import is resumed by repeating it.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
@@ -33,6 +34,7 @@ pub(crate) async fn run(command: &Import, source: &Source, output: &Output) -> R
         workspace.database(target.database).collection_with::<tidelog::Value>(target.collection, options);
     let bar = output.progress(records.len() as u64, "importing");
     let mut counts = Counts::default();
+    let mut seen = HashSet::new();
     let mut interrupted = false;
     for batch in records.chunks(BATCH) {
         let mut items = Vec::new();
@@ -40,15 +42,13 @@ pub(crate) async fn run(command: &Import, source: &Source, output: &Output) -> R
             match prepare(record, &command.key) {
                 Err(reason) => counts.skip(*position, &reason, output),
                 Ok((key, value)) => {
-                    if collection.get(&key)?.as_ref() == Some(&value) {
-                        counts.unchanged += 1;
-                    } else {
+                    let same = collection.get(&key)?.as_ref() == Some(&value);
+                    if counts.take(seen.insert(key.clone()), same) {
                         items.push((Some(key), value));
                     }
                 }
             }
         }
-        counts.written += items.len() as u64;
         tokio::select! {
             biased;
             result = collection.put_many(items) => { result?; }
@@ -61,25 +61,50 @@ pub(crate) async fn run(command: &Import, source: &Source, output: &Output) -> R
     }
     bar.finish_and_clear();
     workspace.shutdown().await?;
-    let Counts { written, unchanged, skipped } = counts;
     if interrupted {
         let text = "interrupted: what was written stays; repeat the command to go on";
         return Err(Failure { code: "cancelled", text: text.into() });
     }
-    output.result(&json!({ "written": written, "unchanged": unchanged, "skipped": skipped }), || {
-        format!("{written} written, {unchanged} already there, {skipped} skipped")
-    });
+    let Counts { written, unchanged, repeated, skipped } = counts;
+    let result =
+        json!({ "written": written, "unchanged": unchanged, "repeated": repeated, "skipped": skipped });
+    output.result(&result, || counts.text());
     Ok(Outcome::Done)
 }
 
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 struct Counts {
+    /// Items written.
     written: u64,
     unchanged: u64,
+    /// Records that took the place of an earlier one of the same file.
+    repeated: u64,
     skipped: u64,
 }
 
 impl Counts {
+    /// Counts a record by whether its key is the first of its kind and its value the one that is there;
+    /// returns whether it is to be written.
+    fn take(&mut self, first: bool, same: bool) -> bool {
+        match (first, same) {
+            (_, true) => self.unchanged += 1,
+            (true, false) => self.written += 1,
+            (false, false) => self.repeated += 1,
+        }
+        !same
+    }
+
+    fn text(&self) -> String {
+        let repeated = match self.repeated {
+            0 => String::new(),
+            count => format!("{count} with a key that came before (the last one counts), "),
+        };
+        format!(
+            "{} written, {} already there, {repeated}{} skipped",
+            self.written, self.unchanged, self.skipped
+        )
+    }
+
     fn skip(&mut self, position: u64, reason: &str, output: &Output) {
         self.skipped += 1;
         if self.skipped <= SKIPS_NAMED as u64 {
@@ -180,6 +205,17 @@ fn object(value: Value) -> std::result::Result<Map<String, Value>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_that_takes_the_place_of_an_earlier_one_is_not_counted_as_written() {
+        let mut counts = Counts::default();
+        assert!(counts.take(true, false) && counts.take(false, false) && !counts.take(false, true));
+        let text = counts.text();
+        let expected =
+            "1 written, 1 already there, 1 with a key that came before (the last one counts), 0 skipped";
+        assert_eq!(text, expected);
+        assert_eq!(Counts::default().text(), "0 written, 0 already there, 0 skipped");
+    }
 
     #[test]
     fn formats_are_guessed_by_name_then_by_content() {
