@@ -232,9 +232,16 @@ impl Segments {
         let names = storage.list(LOG_FOLDER)?;
         let mut files = BTreeMap::new();
         let mut identity = None;
+        let mut unreadable = None;
         for number in names.iter().filter_map(|name| segment_number(name)) {
             let file = storage.open(&segment_path(number), false)?;
-            let header = SegmentHeader::read(file.as_ref(), number)?;
+            let read = SegmentHeader::read(file.as_ref(), number)
+                .or_else(|_| SegmentHeader::read(file.as_ref(), number));
+            // A worn sector costs the header only: the entries behind it may be sound.
+            let header = read.unwrap_or_else(|error| {
+                unreadable = Some(error);
+                Err(HeaderError::Damaged)
+            });
             let header = match header {
                 Err(HeaderError::Newer(found)) => return Err(SegmentError::NewerFormat { found }),
                 Err(HeaderError::Damaged) => None,
@@ -257,6 +264,9 @@ impl Segments {
             files.insert(number, Segment { file, end: None, header_damaged: header.is_none() });
         }
         let Some((workspace, epoch)) = identity else {
+            if let Some(error) = unreadable {
+                return Err(error.into());
+            }
             let damaged = SegmentError::Damaged("no segment has a readable header");
             return Err(if files.is_empty() { SegmentError::NotAWorkspace } else { damaged });
         };

@@ -118,7 +118,11 @@ impl Segments {
         let header = if header_damaged { 0..0 } else { 0..header::LEN };
         for range in [header, end.append..end.position] {
             let mut bytes = vec![0; range.len()];
-            file.read_at(range.start.into(), &mut bytes)?;
+            if let Err(error) = file.read_at(range.start.into(), &mut bytes) {
+                // What cannot be read cannot be written as it was; the sync below means the rest.
+                tracing::warn!(segment = number, %error, "a part of the log cannot be read");
+                continue;
+            }
             file.write_at(range.start.into(), &bytes)?;
         }
         file.sync()?;
@@ -218,7 +222,8 @@ impl Segments {
                 Frame::Nothing => {}
             }
             match reader.resume(at).map_err(SegmentError::from)? {
-                Some((next, durable)) if durable || !open_end => {
+                // No write that was cut short leaves a place that cannot be read.
+                Some((next, durable)) if durable || !open_end || reader.unreadable(at, next).is_some() => {
                     pass.release()?;
                     pass.report.damaged.push(reader.damage(at, next));
                     at = next;
@@ -226,6 +231,12 @@ impl Segments {
                 }
                 _ => break,
             }
+        }
+        // Where the end cannot be read, what comes before it was durable: it is damage that ends the log.
+        let worn = open_end && reader.unreadable(at, reader.limit()).is_some();
+        if worn {
+            pass.release()?;
+            kept = at;
         }
         let position = if open_end { kept } else { at };
         if !open_end {
@@ -235,7 +246,7 @@ impl Segments {
         pass.unproven = Unproven::default();
         let used = reader.used_end(position + mark).map_err(SegmentError::from)?;
         let used = if used == position + mark { position } else { used };
-        if open_end {
+        if open_end && !worn {
             pass.report.torn_bytes = (used - position).into();
         } else if used > position {
             pass.report.damaged.push(reader.damage(position, used));

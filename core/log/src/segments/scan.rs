@@ -5,9 +5,14 @@ use std::io;
 use super::{CHECK_LEN, ENTRY_BYTES_MAX, FIRST_OF_APPEND, FRAME_HEAD_LEN, Place, Segment, Segments};
 use crate::entry::{Entry, HEADER_LEN};
 use crate::ids::WorkspaceId;
+use crate::storage::StorageFile;
 
 /// Bytes read at once.
 const CHUNK_BYTES: usize = 256 << 10;
+/// Bytes that are read one piece after the other where they cannot be read at once.
+const PIECE_BYTES: usize = 4 << 10;
+/// What stands in for bytes that cannot be read: no frame, no workspace id and no free space.
+const UNREADABLE: u8 = 0xFF;
 /// Bytes of a frame's word.
 const WORD_LEN: u32 = 4;
 /// Offset of the length of the entry's payload in a frame.
@@ -95,7 +100,7 @@ impl<'a> Reader<'a> {
             let length = count.max(CHUNK_BYTES).min((self.limit - offset) as usize);
             self.buffer.resize(length, 0);
             self.start = offset;
-            if let Err(error) = self.segment.file.read_at(offset.into(), &mut self.buffer) {
+            if let Err(error) = read_what_can_be(&*self.segment.file, offset, &mut self.buffer) {
                 self.buffer.clear();
                 return Err(error);
             }
@@ -192,6 +197,23 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// What of a range cannot be read.
+    pub(super) fn unreadable(&self, from: u32, to: u32) -> Option<Damage> {
+        let mut piece = vec![0; PIECE_BYTES];
+        let mut found: Option<Damage> = None;
+        let mut at = from;
+        while at < to {
+            let length = piece_at(at.into()).min((to - at) as usize);
+            let end = at + u32::try_from(length).expect("a piece is small");
+            if self.segment.file.read_at(at.into(), &mut piece[..length]).is_err() {
+                let first = found.map_or(at, |damage| damage.offset);
+                found = Some(self.damage(first, end));
+            }
+            at = end;
+        }
+        found
+    }
+
     /// The offset behind the last byte that is not zero, at or after `from`.
     pub(super) fn used_end(&mut self, from: u32) -> io::Result<u32> {
         let (mut at, mut end) = (from, from);
@@ -205,6 +227,30 @@ impl<'a> Reader<'a> {
         }
         Ok(end)
     }
+}
+
+/// Bytes from an offset to the end of its piece: pieces are the same wherever reading starts.
+fn piece_at(offset: u64) -> usize {
+    PIECE_BYTES - usize::try_from(offset % PIECE_BYTES as u64).expect("less than a piece")
+}
+
+/// Reads bytes of a file; a piece that cannot be read becomes damage like any other. Fails if nothing
+/// can be read: then it is not the medium that is worn.
+fn read_what_can_be(file: &dyn StorageFile, offset: u32, bytes: &mut [u8]) -> io::Result<()> {
+    let Err(error) = file.read_at(offset.into(), bytes) else { return Ok(()) };
+    let mut read = false;
+    let (mut at, mut rest) = (u64::from(offset), bytes);
+    while !rest.is_empty() {
+        let length = piece_at(at).min(rest.len());
+        let (piece, behind) = rest.split_at_mut(length);
+        match file.read_at(at, piece) {
+            Ok(()) => read = true,
+            Err(_) => piece.fill(UNREADABLE),
+        }
+        at += length as u64;
+        rest = behind;
+    }
+    if read { Ok(()) } else { Err(error) }
 }
 
 fn position(bytes: &[u8], needle: &[u8; WorkspaceId::LENGTH]) -> Option<usize> {

@@ -47,6 +47,8 @@ struct Disk {
     changes: u64,
     fault: Option<(u64, ErrorKind, Fault)>,
     capacity: Option<u64>,
+    /// Places that cannot be read.
+    unreadable: Vec<(FileId, std::ops::Range<u64>)>,
     read_only: bool,
     locked: bool,
     machine: String,
@@ -173,6 +175,17 @@ impl MemoryStorage {
         let durable = Durable::settled(names.clone(), files.clone());
         let disk = Disk { names, files, durable, machine: machine.to_owned(), ..Disk::default() };
         Self { disk: Arc::new(Mutex::new(disk)) }
+    }
+
+    /// Makes a range of a file unreadable for good, as a worn-out sector does. Counts as nothing.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such file.
+    pub fn wear_out(&self, path: &str, range: std::ops::Range<u64>) {
+        let mut disk = self.disk();
+        let file = disk.file(path).expect("the file to wear out exists");
+        disk.unreadable.push((file, range));
     }
 
     /// The content of a file as a reader sees it now, or `None` if it is missing. Counts as nothing.
@@ -371,6 +384,13 @@ impl StorageFile for MemoryFile {
         let content = disk.files.get(&self.file).ok_or_else(not_found)?;
         if offset.checked_add(bytes.len() as u64).is_none_or(|end| end > content.len()) {
             return Err(ErrorKind::UnexpectedEof.into());
+        }
+        let read = offset..offset + bytes.len() as u64;
+        let meets = |(file, bad): &(FileId, std::ops::Range<u64>)| {
+            *file == self.file && bad.start < read.end && read.start < bad.end
+        };
+        if disk.unreadable.iter().any(meets) {
+            return Err(io::Error::other("a sector cannot be read"));
         }
         content.read(offset, bytes);
         Ok(())

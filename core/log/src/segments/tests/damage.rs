@@ -214,3 +214,68 @@ fn a_log_on_a_read_only_medium_is_read_and_refuses_to_be_written() {
     }
     assert_eq!(segments.read(places[3]).expect("read"), entries[3]);
 }
+
+#[test]
+fn a_sector_that_cannot_be_read_costs_the_entries_in_it_and_not_the_log() {
+    for index in 0..12 {
+        let memory = MemoryStorage::new();
+        let segments = create(&memory);
+        let mut chain = Chain::new(1);
+        let (mut entries, mut places) = (Vec::new(), Vec::new());
+        for _ in 0..6 {
+            let batch = chain.run(&[3_000, 3_000]);
+            places.extend(segments.append(&batch).expect("written"));
+            entries.extend(batch);
+        }
+        drop(segments);
+        let sector = u64::from(places[index].offset + 1_000);
+        memory.wear_out(PATH, sector..sector + 512);
+        let (segments, found, report) = reopen(&memory);
+        // The piece that is given up may reach into the entries next to it.
+        let lost: Vec<_> = entries.iter().filter(|entry| !found.contains(entry)).collect();
+        assert!(lost.contains(&&entries[index]) && lost.len() <= 3, "{index}: {} are lost", lost.len());
+        assert_eq!((report.damaged.len(), report.torn_bytes), (1, 0), "{index}");
+        assert!(segments.read(places[index]).is_err());
+        let more = Chain::new(2).run(&[5, 6]);
+        segments.append(&more).expect("the log goes on");
+        drop(segments);
+        assert_eq!(reopen(&memory).1, [&found[..], &more].concat(), "{index}");
+    }
+}
+
+#[test]
+fn a_worn_sector_in_the_last_append_of_a_killed_program_is_damage_and_no_torn_tail() {
+    let memory = MemoryStorage::new();
+    let segments = create(&memory);
+    let mut chain = Chain::new(1);
+    let first = chain.run(&[9_000, 10]);
+    segments.append(&first).expect("written");
+    let last: Vec<_> = (2..6).map(|number| Chain::new(number).signed(&[number; 9_000])).collect();
+    let places = segments.append(&last).expect("written");
+    // The program is killed: no mark says that all was durable.
+    let worn = memory.crash_image(0);
+    let sector = u64::from(places[1].offset + 4_500);
+    worn.wear_out(PATH, sector..sector + 512);
+    let (_, found, report) = reopen(&worn);
+    assert_eq!(found.len(), first.len() + 3, "only the entry in the sector is lost");
+    assert_eq!(report.damaged.len(), 1);
+}
+
+#[test]
+fn a_worn_sector_under_a_header_costs_no_entry_and_a_disk_that_fails_is_an_error() {
+    let memory = MemoryStorage::new();
+    let segments = create(&memory);
+    let mut chain = Chain::new(1);
+    let mut entries = Vec::new();
+    while memory.content("log/00000002.seg").is_none() {
+        let batch = chain.run(&[10, 400_000]);
+        segments.append(&batch).expect("written");
+        entries.extend(batch);
+    }
+    drop(segments);
+    memory.wear_out("log/00000002.seg", 0..8);
+    assert_eq!(reopen(&memory).1, entries);
+    memory.wear_out(PATH, 0..u64::from(u32::MAX));
+    memory.wear_out("log/00000002.seg", 0..u64::from(u32::MAX));
+    assert!(matches!(Segments::open(Arc::new(memory)), Err(SegmentError::Io(_))));
+}
