@@ -11,8 +11,9 @@ use tidelog_log::directory::Op;
 use tidelog_log::entry::CONTEXT_LEN;
 use tidelog_log::env::{Clock, Random};
 use tidelog_log::ids::{CircleId, DeviceId, StreamId, UserId, WorkspaceId};
-use tidelog_log::log::{Committed, Draft, Log, LogError, Subscription};
+use tidelog_log::log::{Committed, Draft, Log, LogError, Subscription, Unless};
 use tidelog_log::segments::SegmentError;
+use tidelog_log::session::Bans;
 use tidelog_log::state::StateView;
 use tokio::sync::{oneshot, watch};
 use zeroize::Zeroizing;
@@ -33,6 +34,8 @@ pub(crate) struct Engine {
     pub(crate) clock: Arc<HlcClock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) shared: Arc<Shared>,
+    /// The peers that this device keeps out.
+    pub(crate) bans: Arc<Bans>,
     /// Counts changes that links have to look at: the log grew, or an invite was made.
     pub(crate) changed: Arc<watch::Sender<u64>>,
     _growth: Subscription,
@@ -54,7 +57,18 @@ impl Engine {
             Arc::new(move || changed.send_modify(|count| *count += 1))
         });
         let (wall, clock) = clocks;
-        Self { log: Arc::new(log), keys, keyring, wall, clock, random, shared, changed, _growth: growth }
+        Self {
+            log: Arc::new(log),
+            keys,
+            keyring,
+            wall,
+            clock,
+            random,
+            shared,
+            bans: Arc::default(),
+            changed,
+            _growth: growth,
+        }
     }
 
     /// The workspace.
@@ -106,15 +120,17 @@ impl Engine {
     }
 
     /// Hands operations to the log as one entry, which has its time and its place in the queue when
-    /// this returns. `settled` is called with true once the entry is visible, or with false if it was
-    /// refused, whether or not anybody waits for the future.
+    /// this returns. It is refused if `unless` says why when its turn has come. `settled` is called once
+    /// the entry is visible, or with the error if it was refused, whether or not anybody waits for the
+    /// future.
     pub(crate) fn submit(
         &self,
         stream: StreamId,
         operations: &[u8],
-        settled: impl FnOnce(bool) + Send + 'static,
+        unless: Unless,
+        settled: impl FnOnce(Option<&LogError>) + Send + 'static,
     ) -> Result<Pending> {
-        let draft = self.draft(stream, operations)?;
+        let draft = self.draft(stream, operations)?.unless(unless);
         Ok(self.hand_over(vec![draft], settled))
     }
 
@@ -148,10 +164,14 @@ impl Engine {
         Ok(Draft::data(self.signer(), stream, key_id, payload_len, Box::new(seal)))
     }
 
-    fn hand_over(&self, drafts: Vec<Draft>, settled: impl FnOnce(bool) + Send + 'static) -> Pending {
+    fn hand_over(
+        &self,
+        drafts: Vec<Draft>,
+        settled: impl FnOnce(Option<&LogError>) + Send + 'static,
+    ) -> Pending {
         let (sender, receiver) = oneshot::channel();
         let done = Box::new(move |result: Result<_, LogError>| {
-            settled(result.is_ok());
+            settled(result.as_ref().err());
             // The caller may have stopped waiting; the entry is written all the same.
             let _ = sender.send(result);
         });

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use tidelog_log::crypto::Signer;
 use tidelog_log::env::{Clock, Random};
 use tidelog_log::frames::BoxId;
-use tidelog_log::session::{Member, Replica};
+use tidelog_log::session::{Bans, Member, Replica};
 use tidelog_log::trie::Filter;
 use tokio::sync::watch;
 
@@ -64,6 +64,8 @@ pub(crate) struct Dial {
 pub(crate) struct Party {
     pub(crate) replica: Arc<dyn Replica>,
     pub(crate) signer: Arc<dyn Signer>,
+    /// The peers that this workspace keeps out.
+    pub(crate) bans: Arc<Bans>,
     /// Changes when the log grew, and when the mailboxes of `mail` did.
     pub(crate) changed: watch::Receiver<u64>,
     /// The mailboxes that this device holds open for its invites.
@@ -78,7 +80,12 @@ impl fmt::Debug for Party {
 
 impl Party {
     fn member(&self) -> Member {
-        Member { replica: self.replica.clone(), signer: self.signer.clone(), streams: Filter::All }
+        Member {
+            replica: Arc::clone(&self.replica),
+            signer: Arc::clone(&self.signer),
+            streams: Filter::All,
+            bans: Arc::clone(&self.bans),
+        }
     }
 }
 

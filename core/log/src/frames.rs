@@ -11,7 +11,7 @@
 //!  6 Want        chains, and where to go on in each
 //!  7 Branch      points of a branch that does not contain what was wanted
 //!  8 Entries     arrival u64 | batch
-//!  9 Ack         batches u32 | taken u8 (0 some are missing, 1 all are held, 2 some need an upgrade)
+//!  9 Ack         batches u32 | taken u8 (0 some are missing, 1 all are held, 2 some are left out)
 //! 10 Signal      1..=4,096 bytes
 //! 11 MailOpen    box 16 | token hash 32 | expires_ms u64
 //! 12 MailPut     box 16 | token 32 | message 1..=4,096
@@ -98,8 +98,9 @@ pub enum Taken {
     Partly = 0,
     /// All are held, durably.
     All = 1,
-    /// Some are of a newer version than the receiver: sending them again changes nothing.
-    UpgradeNeeded = 2,
+    /// Some are left out, being of a newer version or of a chain with too many branches: sending them
+    /// again changes nothing.
+    LeftOut = 2,
 }
 
 /// A letter box at a relay: where a joiner and a member leave messages for each other.
@@ -145,10 +146,12 @@ pub enum Code {
     Internal = 10,
     /// This side is busy or going away; come back.
     Unavailable = 11,
+    /// The peer sent invalid signatures again and again, and is kept out for a time.
+    Banned = 12,
 }
 
 impl Code {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Protocol,
         Self::Authentication,
         Self::NotAdmitted,
@@ -160,6 +163,7 @@ impl Code {
         Self::Timeout,
         Self::Internal,
         Self::Unavailable,
+        Self::Banned,
     ];
 }
 
@@ -398,7 +402,7 @@ impl Frame {
                 taken: match body.u8()? {
                     0 => Taken::Partly,
                     1 => Taken::All,
-                    2 => Taken::UpgradeNeeded,
+                    2 => Taken::LeftOut,
                     _ => return Err(FrameError::Malformed),
                 },
             }),

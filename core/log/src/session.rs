@@ -7,13 +7,17 @@
 //! A driver, after [`Session::new`] and after every call that changes something, sends what
 //! [`Session::transmit`] gives until there is no more, and takes [`Session::event`] likewise. It
 //! calls [`Session::receive`] for each message that comes, and [`Session::poke`] when the replica
-//! grew and when [`Session::deadline`] has passed. When [`Session::is_over`], or `receive` or `poke`
-//! failed, it sends what is left and closes the transport. Messages must arrive whole and in order.
+//! grew, when [`Session::deadline`] has passed, and while [`Session::is_busy`]: no call works longer
+//! than about 10 ms, so that a driver can let others have their turn. [`Session::drive`] does most of
+//! that. When [`Session::is_over`], or `receive` or `poke` failed, it sends what is left and closes the
+//! transport. Messages must arrive whole and in order.
 //!
 //! `docs/protocol.md` says what goes over the wire. What is sent when is in `sync`, `send`,
 //! `receive` and `walk`; this file holds the channel, authentication and the frames around them.
 
 mod arrivals;
+mod bans;
+mod budget;
 mod event;
 mod host;
 pub mod limits;
@@ -23,15 +27,18 @@ mod receive;
 mod replica;
 mod send;
 mod sync;
+mod turn;
 mod walk;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
+pub use bans::Bans;
 pub use event::{Peer, Progress, SessionError, SessionEvent, Traffic};
 pub use host::{Host, Letter};
 pub use replica::{Cursor, Fault, Missing, Receipt, Refused, Replica, ReplicaError};
+pub use turn::Turn;
 
 use crate::crypto::noise::{Channel, Handshake, MESSAGE_MAX, NoiseError, Party, Psk, RelaySecret};
 use crate::crypto::{PublicKey, Signer};
@@ -39,7 +46,8 @@ use crate::env::Random;
 use crate::frames::{BoxId, Closing, Code, Frame, Hello, SIGNAL_MAX};
 use crate::ids::{DeviceId, WorkspaceId};
 use crate::trie::Filter;
-use limits::{HANDSHAKE_MS, OUTBOX_BYTES_MAX, UNAUTHENTICATED_BYTES_MAX};
+use budget::Budget;
+use limits::{BAN_MS, HANDSHAKE_MS, OUTBOX_BYTES_MAX, READ_UNITS, UNAUTHENTICATED_BYTES_MAX};
 use outbox::Outbox;
 use sync::{Out, Stop, Sync, close, common_streams, cursor_key};
 
@@ -52,6 +60,8 @@ pub struct Member {
     pub signer: Arc<dyn Signer>,
     /// The streams that the replica holds; a set must hold stream zero.
     pub streams: Filter,
+    /// The peers that this workspace keeps out.
+    pub bans: Arc<Bans>,
 }
 
 impl fmt::Debug for Member {
@@ -102,6 +112,14 @@ impl Role {
         matches!(self, Self::Client { .. } | Self::Peer { initiator: true, .. })
     }
 
+    /// The peers that this side keeps out; a visitor who only brings letters keeps none.
+    fn bans(&self) -> Option<&Bans> {
+        match self {
+            Self::Relay { host, .. } => Some(host.bans()),
+            Self::Client { .. } | Self::Peer { .. } => self.member().map(|member| &*member.bans),
+        }
+    }
+
     const fn member(&self) -> Option<&Member> {
         match self {
             Self::Client { member, .. } => member.as_ref(),
@@ -136,6 +154,10 @@ pub struct Session {
     link: Link,
     outbox: Outbox,
     events: VecDeque<SessionEvent>,
+    /// Frames that came and are not handled yet.
+    backlog: VecDeque<u8>,
+    /// Whether there is more to do than the last call had time for.
+    busy: bool,
     /// Frames that wait for the channel.
     queued: Vec<Frame>,
     sync: Option<Sync>,
@@ -168,6 +190,8 @@ impl Session {
             link: Link::Handshake(handshake),
             outbox,
             events: VecDeque::new(),
+            backlog: VecDeque::new(),
+            busy: false,
             queued: Vec::new(),
             sync: None,
             greeted: false,
@@ -181,7 +205,8 @@ impl Session {
         })
     }
 
-    /// Takes the next message of the transport. May block on the replica.
+    /// Takes the next message of the transport, and handles what it has time for. What is left of the
+    /// message before is handled first. May block on the replica.
     ///
     /// # Errors
     ///
@@ -196,7 +221,8 @@ impl Session {
         self.settle(taken, now_ms)
     }
 
-    /// Looks for entries that the replica got elsewhere, and at the time.
+    /// Goes on with what the last call left, looks for entries that the replica got elsewhere, and at
+    /// the time.
     ///
     /// # Errors
     ///
@@ -207,7 +233,7 @@ impl Session {
         }
         let late = self.deadline().is_some_and(|deadline| now_ms >= deadline);
         let result =
-            if late { Err(close(Code::Timeout, "the other side is too slow")) } else { self.pump(now_ms) };
+            if late { Err(close(Code::Timeout, "the other side is too slow")) } else { self.work(now_ms) };
         self.settle(result, now_ms)
     }
 
@@ -250,6 +276,12 @@ impl Session {
     #[must_use]
     pub fn is_synced(&self) -> bool {
         self.sync.as_ref().is_some_and(Sync::is_synced)
+    }
+
+    /// Whether the last call left something to do: [`Session::poke`] goes on.
+    #[must_use]
+    pub const fn is_busy(&self) -> bool {
+        self.busy && !self.over
     }
 
     /// Whether nothing more will be received. What is left is still to be transmitted.
@@ -318,6 +350,11 @@ impl Session {
                 self.close(Some(closing.clone()), now_ms);
                 Err(SessionError::Closed(closing))
             }
+            Stop::Signature(reason) => {
+                let closing = self.punish(&reason, now_ms);
+                self.close(Some(closing.clone()), now_ms);
+                Err(SessionError::Closed(closing))
+            }
             Stop::Peer(closing) => {
                 self.end(Some(closing.clone()), now_ms);
                 Err(SessionError::ClosedByPeer(closing))
@@ -347,13 +384,38 @@ impl Session {
         let sealed = self.shake_hands(message)?;
         let Link::Open { channel, .. } = &mut self.link else { return Ok(()) };
         let plaintext = channel.open(sealed)?;
-        let mut rest = &plaintext[..];
-        while !rest.is_empty() && !self.over {
-            let (frame, after) = Frame::decode(rest)?;
-            rest = after;
+        // Whoever does not let the session go on when it is busy waits for all of it here.
+        while self.is_busy() {
+            self.work(now_ms)?;
+        }
+        self.backlog = plaintext.into();
+        self.work(now_ms)
+    }
+
+    /// Handles frames that came and sends what there is to send, for about the time of one turn.
+    fn work(&mut self, now_ms: u64) -> Result<(), Stop> {
+        let mut budget = Budget::default();
+        self.busy = true;
+        while !self.over {
+            if let Some(sync) = &mut self.sync {
+                let mut out = Out { outbox: &mut self.outbox, events: &mut self.events, now_ms };
+                sync.go_on(&mut budget, &mut out)?;
+            }
+            if budget.is_spent() {
+                return Ok(());
+            }
+            if self.backlog.is_empty() {
+                self.busy = !self.pump(&mut budget, now_ms)?;
+                return Ok(());
+            }
+            let bytes = self.backlog.make_contiguous();
+            let (frame, rest) = Frame::decode(bytes)?;
+            let taken = bytes.len() - rest.len();
+            self.backlog.drain(..taken);
+            budget.spend(frame_units(&frame));
             self.handle(frame, now_ms)?;
         }
-        self.pump(now_ms)
+        Ok(())
     }
 
     /// Takes the peer's handshake message, if one is due; returns what follows it.
@@ -415,7 +477,7 @@ impl Session {
 
     fn handle(&mut self, frame: Frame, now_ms: u64) -> Result<(), Stop> {
         match frame {
-            Frame::Hello(hello) => return self.on_hello(&hello),
+            Frame::Hello(hello) => return self.on_hello(&hello, now_ms),
             Frame::MailOpen { mailbox, token_hash, expires_ms } => {
                 return self.on_mail_open(mailbox, token_hash, expires_ms);
             }
@@ -447,11 +509,11 @@ impl Session {
         match frame {
             Frame::Resume { arrival } => sync.on_resume(arrival),
             Frame::Root(root) => sync.on_root(root, &mut out),
-            Frame::Walk(paths) => sync.on_walk(&paths, &mut out),
+            Frame::Walk(paths) => sync.on_walk(paths),
             Frame::Node(node) => sync.on_node(node, &mut out),
             Frame::Want(want) => sync.on_want(want),
             Frame::Branch(branch) => sync.on_branch(&branch),
-            Frame::Entries { arrival, batch } => sync.on_entries(arrival, &batch, &mut out),
+            Frame::Entries { arrival, batch } => sync.on_entries(arrival, &batch),
             Frame::Ack(ack) => sync.on_ack(ack, &mut out),
             Frame::Signal(message) => {
                 if sync.admitted {
@@ -463,11 +525,14 @@ impl Session {
         }
     }
 
-    fn on_hello(&mut self, hello: &Hello) -> Result<(), Stop> {
+    fn on_hello(&mut self, hello: &Hello, now_ms: u64) -> Result<(), Stop> {
         if std::mem::replace(&mut self.greeted, true) || hello.initiator == self.role.is_initiator() {
             return Err(close(Code::Protocol, "greeting out of place"));
         }
         let peer = self.authenticate(hello)?;
+        if let Some(remaining_ms) = self.role.bans().and_then(|bans| bans.remaining_ms(&peer, now_ms)) {
+            return Err(Stop::Close(banned("this side takes nothing from the other for now", remaining_ms)));
+        }
         self.authenticated = true;
         match &self.role {
             Role::Client { .. } => {}
@@ -534,12 +599,34 @@ impl Session {
         }
     }
 
-    /// Acknowledges what came in and sends what there is to send.
-    fn pump(&mut self, now_ms: u64) -> Result<(), Stop> {
-        let Some(sync) = &mut self.sync else { return Ok(()) };
+    /// The peer sent what nobody signed: the reason to close with.
+    fn punish(&self, reason: &str, now_ms: u64) -> Closing {
+        let peer = self.sync.as_ref().map(|sync| sync.peer);
+        let kept_out = peer.zip(self.role.bans()).is_some_and(|(peer, bans)| bans.note(&peer, now_ms));
+        if kept_out { banned(reason, BAN_MS) } else { Closing::new(Code::BadEntry, reason) }
+    }
+
+    /// Acknowledges what came in and sends what there is to send. Returns whether that is all.
+    fn pump(&mut self, budget: &mut Budget, now_ms: u64) -> Result<bool, Stop> {
+        let Some(sync) = &mut self.sync else { return Ok(true) };
         let mut out = Out { outbox: &mut self.outbox, events: &mut self.events, now_ms };
         sync.acknowledge(&mut out);
-        sync.pump(&mut out)
+        sync.pump(budget, &mut out)
+    }
+}
+
+/// A closing that keeps the peer out.
+fn banned(reason: &str, for_ms: u64) -> Closing {
+    let retry_after_s = u32::try_from(for_ms.div_ceil(1_000)).unwrap_or(u32::MAX);
+    Closing { retry_after_s, ..Closing::new(Code::Banned, reason) }
+}
+
+/// What it takes to handle a frame; what it leads to is counted there.
+const fn frame_units(frame: &Frame) -> u64 {
+    match frame {
+        // A box is kept on disk.
+        Frame::MailOpen { .. } | Frame::MailPut { .. } => READ_UNITS,
+        _ => 1,
     }
 }
 

@@ -18,10 +18,6 @@ pub(crate) const UNAUTHENTICATED_SESSIONS_MAX: usize = 8;
 /// Bytes read from a connection that is not authenticated yet: the HTTP request, and the 4 KiB
 /// that a session may say before it is authenticated.
 pub(crate) const UNAUTHENTICATED_BYTES_MAX: usize = 16 * 1024;
-/// Bytes that one turn of a session may make for sending, one message over at most. With what the
-/// session itself queues (at most 4 MiB) and [`OUTBOUND_MESSAGES_MAX`] this is all that waits for a
-/// slow peer.
-pub(crate) const TURN_BYTES: usize = 1024 * 1024;
 /// Messages of a connection that wait for the socket.
 pub(crate) const OUTBOUND_MESSAGES_MAX: usize = 2;
 /// Time for one message to leave for the network.

@@ -4,7 +4,8 @@
 //! blocking work, one at a time; between turns this task waits for whatever comes first: a
 //! message, the workspace growing, a signal or letter from another session, a deadline, the order
 //! to stop. A second task writes to the socket, so a slow reader never holds up a turn; what waits
-//! for it is bounded by [`TURN_BYTES`], [`OUTBOUND_MESSAGES_MAX`] and the session's own limit.
+//! for it is bounded by [`OUTBOUND_MESSAGES_MAX`] and the session's own limits. A turn is short: a
+//! session that has more to do gives its permit back and queues up behind the others.
 
 mod turn;
 
@@ -21,7 +22,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tidelog_log::frames::{BoxId, Closing, Code};
 use tidelog_log::ids::DeviceId;
-use tidelog_log::session::{Host, Peer, Replica as _, Role, Session, SessionError, SessionEvent};
+use tidelog_log::session::{Host, Peer, Replica as _, Role, Session, SessionError, SessionEvent, Turn};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, Interval, Sleep, interval_at, sleep, timeout};
 
@@ -33,7 +34,7 @@ use crate::gate::Pass;
 use crate::relay::Shared;
 use crate::tenants::Signal;
 use crate::visitor::Visitor;
-use turn::{Input, Turn};
+use turn::Input;
 
 /// A number for each connection, to tell where a signal came from.
 static NUMBERS: AtomicU64 = AtomicU64::new(0);
@@ -108,7 +109,7 @@ struct Connection {
     stream: SplitStream<WebSocket>,
     sender: mpsc::Sender<Message>,
     outgoing: VecDeque<Vec<u8>>,
-    /// Whether the session has more to send than the last turn took.
+    /// Whether the session has more to do or to send than the last turn had time for.
     more: bool,
     deadline: Option<Pin<Box<Sleep>>>,
     /// Until when the peer must have become a member.
@@ -129,8 +130,8 @@ impl Connection {
         let metrics = Arc::clone(&self.shared.metrics);
         let mut counted = None;
         while let Some(input) = self.next().await {
-            let Some(turn) = self.take_turn(session, input).await else { break };
-            session = turn.session;
+            let Some((returned, turn)) = self.take_turn(session, input).await else { break };
+            session = returned;
             self.more = turn.more;
             self.outgoing.extend(turn.outgoing);
             for event in turn.events {
@@ -209,19 +210,23 @@ impl Connection {
     }
 
     /// Lets the session take its turn; `None` if it panicked, which ends this connection only.
-    async fn take_turn(&self, session: Box<Session>, input: Input) -> Option<Turn> {
+    async fn take_turn(&self, mut session: Box<Session>, input: Input) -> Option<(Box<Session>, Turn)> {
         let now_ms = self.shared.clock.now_ms();
         let received = input.message_len();
         let permit = self.shared.blocking.acquire().await.ok()?;
-        let turn = tokio::task::spawn_blocking(move || Turn::take(session, input, now_ms)).await;
+        let work = move || {
+            let turn = turn::take(&mut session, input, now_ms);
+            (session, turn)
+        };
+        let taken = tokio::task::spawn_blocking(work).await;
         drop(permit);
-        let turn = turn.inspect_err(|error| tracing::error!(%error, "a session failed")).ok()?;
+        let (session, turn) = taken.inspect_err(|error| tracing::error!(%error, "a session failed")).ok()?;
         self.shared.metrics.received_bytes_total.add(received);
         self.shared
             .metrics
             .sent_bytes_total
             .add(turn.outgoing.iter().map(|message| message.len() as u64).sum());
-        Some(turn)
+        Some((session, turn))
     }
 
     fn on_event(&mut self, event: SessionEvent) {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tidelog_log::crypto::noise::RelaySecret;
 use tidelog_log::env::{Clock, Random};
+use tidelog_log::session::Bans;
 use tidelog_log::storage::{FolderStorage, LockError, Storage};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -91,6 +92,8 @@ pub(crate) struct Shared {
     pub(crate) mail: Mailboxes,
     pub(crate) gate: Gate,
     pub(crate) metrics: Arc<Metrics>,
+    /// The devices that are kept out.
+    pub(crate) bans: Bans,
     /// One permit for each session that may block.
     pub(crate) blocking: Semaphore,
     /// Whether the relay stops.
@@ -157,6 +160,7 @@ impl Relay {
             mail,
             gate: Gate::default(),
             metrics,
+            bans: Bans::default(),
             blocking: Semaphore::new(BLOCKING_SESSIONS_MAX),
             stopping: watch::Sender::new(false),
         };

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use tidelog_log::frames::{BoxId, Closing, Code, MailError};
 use tidelog_log::ids::{DeviceId, WorkspaceId};
-use tidelog_log::session::{Host, Letter, Replica};
+use tidelog_log::session::{Bans, Host, Letter, Replica};
 
 use crate::config::RESTART_S;
 use crate::relay::Shared;
@@ -46,6 +46,10 @@ impl Host for Visitor {
         tracing::debug!(%workspace, %device, "a device came");
         let tenant = self.tenant.get_or_init(|| tenant);
         Ok(Arc::clone(tenant) as Arc<dyn Replica>)
+    }
+
+    fn bans(&self) -> &Bans {
+        &self.relay.bans
     }
 
     fn mail_open(

@@ -16,7 +16,7 @@ use tidelog_log::crypto::noise::MESSAGE_MAX;
 use tidelog_log::env::Clock;
 use tidelog_log::frames::BoxId;
 use tidelog_log::ids::EntryId;
-use tidelog_log::session::{Member, Role, Session, SessionError, SessionEvent, Traffic};
+use tidelog_log::session::{Member, Role, Session, SessionError, SessionEvent, Traffic, Turn};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -38,8 +38,6 @@ const SILENCE_TIME: Duration = Duration::from_secs(75);
 const SEND_TIME: Duration = Duration::from_secs(30);
 /// Read buffer of a connection, in bytes.
 const READ_BUFFER_BYTES: usize = 8 * 1024;
-/// Bytes that one turn may make for sending, one message over at most.
-const TURN_BYTES: usize = 1024 * 1024;
 /// Messages that wait for the socket.
 const OUTBOUND_MESSAGES_MAX: usize = 2;
 /// Names the relay's key in its answer.
@@ -73,7 +71,7 @@ pub(super) struct Connection {
     sender: mpsc::Sender<Message>,
     writer: JoinHandle<()>,
     outgoing: VecDeque<Vec<u8>>,
-    /// Whether the session has more to send than the last turn took.
+    /// Whether the session has more to do or to send than the last turn had time for.
     more: bool,
     /// When the relay last gave a sign of life.
     heard: Instant,
@@ -153,18 +151,23 @@ impl Connection {
     /// Lets the session take its turn; returns what it tells, and whether it failed. Must be
     /// awaited to its end.
     pub(super) async fn turn(&mut self, input: Input) -> (Vec<SessionEvent>, Result<(), Failure>) {
-        let Some(session) = self.session.take() else {
+        let Some(mut session) = self.session.take() else {
             return (Vec::new(), Err(Failure::lost(&self.address, None)));
         };
         let now_ms = self.clock.now_ms();
-        let turn = match tokio::task::spawn_blocking(move || Turn::take(session, input, now_ms)).await {
-            Ok(turn) => turn,
+        let work = move || {
+            let fed = feed(&mut session, input, now_ms);
+            let turn = session.drive(fed, now_ms);
+            (session, turn)
+        };
+        let (session, turn): (_, Turn) = match tokio::task::spawn_blocking(work).await {
+            Ok(taken) => taken,
             Err(error) => {
                 let error = Error::new(ErrorKind::Internal, "a session failed").with_source(error);
                 return (Vec::new(), Err(error.into()));
             }
         };
-        self.session = Some(turn.session);
+        self.session = Some(session);
         self.outgoing.extend(turn.outgoing);
         self.more = turn.more;
         (turn.events, turn.result.map_err(|error| Failure::session(&self.address, error)))
@@ -233,38 +236,6 @@ async fn write(mut sink: SplitSink<Socket, Message>, mut messages: mpsc::Receive
         }
     }
     let _ = timeout(SEND_TIME, sink.close()).await;
-}
-
-/// What became of a turn.
-struct Turn {
-    session: Box<Session>,
-    result: Result<(), SessionError>,
-    outgoing: Vec<Vec<u8>>,
-    events: Vec<SessionEvent>,
-    more: bool,
-}
-
-impl Turn {
-    fn take(mut session: Box<Session>, input: Input, now_ms: u64) -> Self {
-        let mut result = feed(&mut session, input, now_ms);
-        let mut outgoing = Vec::new();
-        let mut bytes = 0;
-        let mut more = false;
-        while let Some(message) = session.transmit() {
-            bytes += message.len();
-            outgoing.push(message);
-            more = bytes >= TURN_BYTES;
-            if more {
-                break;
-            }
-            // What left made room for more.
-            if result.is_ok() && !session.is_over() {
-                result = session.poke(now_ms);
-            }
-        }
-        let events = std::iter::from_fn(|| session.event()).collect();
-        Self { session, result, outgoing, events, more }
-    }
 }
 
 fn feed(session: &mut Session, input: Input, now_ms: u64) -> Result<(), SessionError> {

@@ -130,6 +130,10 @@ fn closed(address: &RelayAddress, closing: &Closing) -> Failure {
         Code::Timeout => (ErrorKind::Timeout, format!("the relay {address} gave up waiting: {reason}")),
         Code::Unavailable => (ErrorKind::Network, format!("the relay {address} is away: {reason}")),
         Code::Internal => (ErrorKind::RelayRefused, format!("the relay {address} has a problem: {reason}")),
+        Code::Banned => (
+            ErrorKind::RelayRefused,
+            format!("the relay {address} takes nothing from this device for now: {reason}"),
+        ),
         Code::Protocol | Code::Authentication | Code::Limit | Code::BadEntry | Code::NoProgress => {
             (ErrorKind::Protocol, format!("the relay {address} ended the session: {reason}"))
         }

@@ -124,6 +124,7 @@ impl Device {
         let subscription = log.subscribe(Arc::new(move || notify.send_modify(|count| *count += 1)));
         let desk = Arc::new(Desk::default());
         let party = Party {
+            bans: Arc::default(),
             replica: Arc::clone(&log) as Arc<dyn Replica>,
             signer: workspace.device(number),
             changed: changed.subscribe(),

@@ -62,6 +62,7 @@ impl Workspace {
         Party {
             replica: Arc::clone(&engine.log) as Arc<_>,
             signer: engine.signer(),
+            bans: Arc::clone(&engine.bans),
             changed: engine.changed.subscribe(),
             mail: Arc::new(DeskHandle(Arc::clone(&self.inner.desk))),
         }

@@ -55,6 +55,9 @@ fn carry(from: &mut Session, to: &mut Session, receiver: &Engine) -> Result<usiz
     while let Some(message) = from.transmit() {
         moved += 1;
         to.receive(&message, receiver.clock.now_ms()).map_err(failed)?;
+        while to.is_busy() {
+            to.poke(receiver.clock.now_ms()).map_err(failed)?;
+        }
     }
     Ok(moved)
 }
@@ -67,6 +70,7 @@ fn session(engine: &Engine, initiator: bool) -> Result<Session> {
             replica: Arc::clone(&engine.log) as Arc<_>,
             signer: Arc::clone(&engine.keys) as Arc<_>,
             streams: Filter::All,
+            bans: Arc::clone(&engine.bans),
         },
     };
     Session::new(role, Arc::clone(&engine.random), engine.clock.now_ms()).map_err(failed)

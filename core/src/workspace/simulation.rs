@@ -23,7 +23,7 @@ use tidelog_log::env::{ManualClock, SeededRandom, random_array};
 use tidelog_log::frames::{BoxId, Closing, Code, MailError};
 use tidelog_log::ids::{DeviceId, WorkspaceId};
 use tidelog_log::log::{Log, LogOptions};
-use tidelog_log::session::{Host, Letter, Replica, SessionError, SessionEvent};
+use tidelog_log::session::{Bans, Host, Letter, Replica, SessionError, SessionEvent};
 use tidelog_log::storage::{MemoryStorage, Storage as _};
 use tidelog_log::testing::START_MS;
 use tidelog_log::trie::Filter;
@@ -72,6 +72,7 @@ struct Mail(Mutex<BTreeMap<BoxId, ([u8; 32], Vec<Vec<u8>>)>>);
 struct RelayHost {
     log: Arc<Log>,
     mail: Arc<Mail>,
+    bans: Bans,
 }
 
 impl RelayHost {
@@ -96,6 +97,10 @@ impl Host for RelayHost {
     fn open(&self, workspace: &WorkspaceId, _device: &DeviceId) -> Result<Arc<dyn Replica>, Closing> {
         assert_eq!(*workspace, self.log.workspace());
         Ok(Arc::clone(&self.log) as Arc<dyn Replica>)
+    }
+
+    fn bans(&self) -> &Bans {
+        &self.bans
     }
 
     fn mail_open(
@@ -262,7 +267,11 @@ impl World {
         let connection = if other == self.relay_node() {
             let device = &self.devices[one];
             let Some((client, filter)) = device.client(relay.public()) else { return };
-            let host = Arc::new(RelayHost { log: self.log(other), mail: Arc::clone(&self.relay.mail) });
+            let host = Arc::new(RelayHost {
+                log: self.log(other),
+                mail: Arc::clone(&self.relay.mail),
+                bans: Bans::default(),
+            });
             let mut connection =
                 Connection::new([one, other], client, relay_role(relay, host), filter, seed, self.now_ms());
             device.send_letters(connection.session(0));
@@ -319,7 +328,7 @@ impl World {
         self.hear(index);
         let connection = &mut self.connections[index];
         connection.collect();
-        let tampered = connection.tampered;
+        let (tampered, nodes) = (connection.tampered, connection.nodes());
         if connection.is_over() {
             self.connections.remove(index);
         }
@@ -328,6 +337,9 @@ impl World {
                 SessionError::Closed(closing) | SessionError::ClosedByPeer(closing) => Some(closing.code),
                 _ => None,
             };
+            if code == Some(Code::NotAdmitted) {
+                self.devices[nodes[0]].ask_no_more(false);
+            }
             let expected = tampered
                 || matches!(code, Some(Code::NotAdmitted | Code::Timeout))
                 || matches!(error, SessionError::Over);
@@ -347,9 +359,8 @@ impl World {
                     SessionEvent::Mail { mailbox, message, .. } => {
                         self.devices[own].take_letter(mailbox, &message)
                     }
-                    SessionEvent::MailResult { result: Ok(()), slot: 1.., .. } => {
-                        self.devices[own].letter_arrived()
-                    }
+                    // An approval closes the box: then the letter is not needed any more.
+                    SessionEvent::MailResult { .. } => self.devices[own].ask_no_more(true),
                     _ => {}
                 }
             }
@@ -514,7 +525,9 @@ impl World {
     /// Everything on its way arrives, and what that leads to.
     fn settle(&mut self) {
         while !self.connections.is_empty() {
-            if let Some(end) = self.connections[0].next_end() {
+            if let Some(end) = self.connections[0].busy_end() {
+                self.poke(0, end);
+            } else if let Some(end) = self.connections[0].next_end() {
                 self.deliver(0, end);
             } else if !self.connections[0].is_done() {
                 for end in [0, 1] {

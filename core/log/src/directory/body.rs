@@ -136,13 +136,7 @@ impl Body {
     pub fn decode(bytes: &[u8]) -> Result<Self, BodyError> {
         within(bytes.len(), DIRECTORY_PAYLOAD_MAX, "bytes")?;
         let mut reader = Reader::new(bytes);
-        if reader.u8()? != BODY_VERSION {
-            return Err(BodyError::Unsupported);
-        }
-        let count = usize::from(reader.u8()?);
-        within(count, PARENTS_MAX, "parents")?;
-        let parents = records(&mut reader, count, EntryId::LENGTH, |parent| Ok(EntryId(parent.array()?)))?;
-        check_distinct(&parents)?;
+        let parents = parents(&mut reader)?;
         let count = usize::from(reader.u16()?);
         within(count, OPS_MAX, "operations")?;
         let mut ops = Vec::new();
@@ -152,6 +146,27 @@ impl Body {
         reader.finish()?;
         Ok(Self { parents, ops })
     }
+
+    /// Reads only the parents, also of a body whose operations this version does not know.
+    ///
+    /// # Errors
+    ///
+    /// As [`Body::decode`].
+    pub fn decode_parents(bytes: &[u8]) -> Result<Vec<EntryId>, BodyError> {
+        within(bytes.len(), DIRECTORY_PAYLOAD_MAX, "bytes")?;
+        parents(&mut Reader::new(bytes))
+    }
+}
+
+fn parents(reader: &mut Reader<'_>) -> Result<Vec<EntryId>, BodyError> {
+    if reader.u8()? != BODY_VERSION {
+        return Err(BodyError::Unsupported);
+    }
+    let count = usize::from(reader.u8()?);
+    within(count, PARENTS_MAX, "parents")?;
+    let parents = records(reader, count, EntryId::LENGTH, |parent| Ok(EntryId(parent.array()?)))?;
+    check_distinct(&parents)?;
+    Ok(parents)
 }
 
 pub(super) fn within(length: usize, limit: usize, what: &'static str) -> Result<(), BodyError> {

@@ -127,7 +127,7 @@ fn frame() -> impl Strategy<Value = Frame> {
         branch(),
         (any::<u64>(), vec(any::<u8>(), 0..300))
             .prop_map(|(arrival, batch)| Frame::Entries { arrival, batch }),
-        (any::<u32>(), prop_oneof![Just(Taken::Partly), Just(Taken::All), Just(Taken::UpgradeNeeded)])
+        (any::<u32>(), prop_oneof![Just(Taken::Partly), Just(Taken::All), Just(Taken::LeftOut)])
             .prop_map(|(batches, taken)| Frame::Ack(Ack { batches, taken })),
         vec(any::<u8>(), 1..300).prop_map(Frame::Signal),
         mail(),

@@ -11,7 +11,7 @@ use super::index::{self, Chain, ChainKey, ChainTip};
 use super::writer::StagedGroup;
 use super::{LogError, Shared};
 use crate::crypto::PublicKey;
-use crate::directory::{BodyError, Directory, DirectoryError, Refusal, position};
+use crate::directory::{Body, BodyError, Directory, DirectoryError, Refusal, position};
 use crate::entry::{Entry, Header, Kind};
 use crate::ids::{EntryId, WorkspaceId};
 use crate::session::{Fault, Missing, Receipt, Refused};
@@ -44,8 +44,10 @@ pub(super) enum Rejection {
 impl Rejection {
     fn fault(&self) -> Fault {
         match self {
-            Self::Workspace | Self::Chain | Self::Signature => Fault::Invalid,
-            Self::Author | Self::Branches | Self::Rights(_) => Fault::NotAllowed,
+            Self::Workspace | Self::Chain => Fault::Invalid,
+            Self::Signature => Fault::Signature,
+            Self::Author | Self::Rights(_) => Fault::NotAllowed,
+            Self::Branches => Fault::Flooded,
             Self::Directory(DirectoryError::Body(BodyError::Unsupported)) => Fault::UpgradeNeeded,
             Self::Directory(_) => Fault::Invalid,
             Self::RestsOnRefused(fault) => *fault,
@@ -134,7 +136,7 @@ impl<'s> Stage<'s> {
             let header = entry.header();
             let checked = match faults.get(&header.prev).or_else(|| faults.get(&header.auth)) {
                 Some(fault) => Err(Stop::Refused(Rejection::RestsOnRefused(*fault))),
-                None => self.check(header)?,
+                None => self.check(entry)?,
             };
             let outcome = checked.and_then(|(key, previous)| {
                 if !proofs.good(number, &entries, &key) {
@@ -159,7 +161,8 @@ impl<'s> Stage<'s> {
     }
 
     /// All checks but the signature and those of the directory itself.
-    fn check(&self, header: &Header) -> Result<Result<Passed, Stop>, LogError> {
+    fn check(&self, entry: &Entry) -> Result<Result<Passed, Stop>, LogError> {
+        let header = entry.header();
         let refused = |rejection| Ok(Err(Stop::Refused(rejection)));
         if header.is_genesis() {
             let ours = header.id().0 == self.shared.workspace.0;
@@ -173,7 +176,7 @@ impl<'s> Stage<'s> {
             return Ok(Err(Stop::Missing(header.auth)));
         }
         let Some(key) = self.directory.public_key(&header.author) else {
-            return refused(Rejection::Author);
+            return Ok(Err(self.unknown_author(entry)));
         };
         let previous = match self.link(header)? {
             Ok(previous) => previous,
@@ -185,6 +188,17 @@ impl<'s> Stage<'s> {
             return refused(Rejection::Rights(refusal));
         }
         Ok(Ok((key, previous)))
+    }
+
+    /// What certifies the author of a directory entry may lie in the past of another parent than the
+    /// first: the entry waits until all parents are held.
+    fn unknown_author(&self, entry: &Entry) -> Stop {
+        let parents = match entry.header().kind {
+            Kind::Directory => Body::decode_parents(entry.payload()).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let missing = parents.into_iter().find(|parent| !self.directory.contains(parent));
+        missing.map_or(Stop::Refused(Rejection::Author), Stop::Missing)
     }
 
     /// The position of the entry before, if there is one; or why the chain does not fit.

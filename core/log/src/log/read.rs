@@ -25,7 +25,7 @@ impl Shared {
         }
     }
 
-    fn read_at(&self, state: &impl StateRead, arrival: u64) -> Result<Option<Entry>, LogError> {
+    pub(super) fn read_at(&self, state: &impl StateRead, arrival: u64) -> Result<Option<Entry>, LogError> {
         let Some((id, place)) = index::entry_at(state, arrival)? else { return Ok(None) };
         self.read_place(id, place).map(Some)
     }
@@ -171,6 +171,50 @@ impl Log {
         Ok(branch)
     }
 
+    /// The entry with a sequence number on the branch that ends in `tip`. Where the chain has one entry
+    /// in that place it is that one; else the links are followed from the nearest such place above, so
+    /// this costs as many reads as branches run side by side there.
+    fn id_at(
+        &self,
+        view: &StateView,
+        chain: (StreamId, DeviceId),
+        tip: &EntryId,
+        seq: u64,
+    ) -> Result<Option<EntryId>, LogError> {
+        let Some(number) = index::chain_number(view, &chain)? else { return Ok(None) };
+        let Some(last) = self.inner.shared.read(view, tip)? else { return Ok(None) };
+        let last_seq = last.header().seq;
+        // The first place from `seq` on where all branches are one: its number and its only entry.
+        let mut alone: Option<(u64, u64)> = None;
+        let mut before: Option<(u64, u64, bool)> = None;
+        index::chain_order(view, number, seq, last_seq, &mut |place, arrival| {
+            match before {
+                Some((same, _, _)) if same == place => before = Some((place, arrival, false)),
+                Some((same, only, true)) => {
+                    alone = Some((same, only));
+                    return ControlFlow::Break(());
+                }
+                _ => before = Some((place, arrival, true)),
+            }
+            ControlFlow::Continue(())
+        })?;
+        if let (None, Some((place, only, true))) = (alone, before) {
+            alone = Some((place, only));
+        }
+        let mut at = match alone {
+            Some((_, arrival)) => match self.inner.shared.read_at(view, arrival)? {
+                Some(entry) => entry,
+                None => return Ok(None),
+            },
+            None => last,
+        };
+        while at.header().seq > seq {
+            let Some(previous) = self.inner.shared.read(view, &at.header().prev)? else { return Ok(None) };
+            at = previous;
+        }
+        Ok((at.header().seq == seq).then(|| at.id()))
+    }
+
     /// Reads entries until `max_bytes` are reached and every run of covered entries has its end.
     fn read_until(
         &self,
@@ -255,11 +299,7 @@ impl Replica for Log {
         tip: &EntryId,
         seq: u64,
     ) -> Result<Option<EntryId>, ReplicaError> {
-        let view = self.view()?;
-        let Some(before) = seq.checked_sub(1) else { return Ok(None) };
-        let branch = self.branch_arrivals(&view, (stream, device), tip, before)?;
-        let first = branch.first().map(|arrival| index::entry_at(&view, *arrival)).transpose();
-        Ok(first.map_err(LogError::from)?.flatten().map(|(id, _)| id))
+        Ok(self.id_at(&self.view()?, (stream, device), tip, seq)?)
     }
 
     fn position(&self, id: &EntryId) -> Result<Option<u64>, ReplicaError> {

@@ -1,12 +1,16 @@
 //! The log as a whole: writing, receiving, reopening, rebuilding.
 
+mod forks;
+
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use super::*;
 use crate::crypto::Signer as _;
-use crate::directory::Role;
+use crate::directory::{Body, Op, Role};
+use crate::entry::payload_hash;
+use crate::env::SeededRandom;
 use crate::ids::{EntryId, StreamId};
 use crate::session::{Fault, Replica};
 use crate::storage::MemoryStorage;
@@ -83,7 +87,7 @@ fn an_unsigned_end_of_a_run_is_not_stored() {
     entries.pop();
     let receipt = other.receive_blocking(entries).expect("stores");
     assert_eq!(receipt.stored.len(), 2);
-    assert!(receipt.refused.iter().all(|refused| refused.fault == Fault::Invalid));
+    assert!(receipt.refused.iter().all(|refused| refused.fault == Fault::Signature));
     assert_eq!(receipt.refused.len(), 2);
 }
 
@@ -321,4 +325,66 @@ fn a_subscription_hears_of_changes_until_it_is_dropped() {
     drop(subscription);
     write(&log, &workspace, 1);
     assert!(receiver.try_recv().is_err());
+}
+
+/// A log that holds these entries.
+fn replica_of(workspace: &TestWorkspace, number: u64, entries: &[Entry]) -> Log {
+    let log = workspace.empty_log(Arc::new(MemoryStorage::new()), number);
+    let receipt = log.receive_blocking(entries.to_vec()).expect("stores");
+    assert!(receipt.refused.is_empty() && receipt.missing.is_empty(), "{receipt:?}");
+    log
+}
+
+#[test]
+fn a_directory_entry_waits_for_the_parent_that_certifies_its_author() {
+    let workspace = TestWorkspace::new(11);
+    let (_, founder) = founded(&workspace);
+    let commit = |log: &Log, author: u8, ops: Vec<Op>| {
+        let drafts = vec![Draft::directory(workspace.device(author), ops)];
+        let committed = log.commit_blocking(drafts).expect("commits");
+        log.entry(&committed[0].id).expect("reads").expect("held")
+    };
+    commit(&founder, 0, vec![workspace.add_user(1, Role::Admin)]);
+    let base = all_entries(&founder);
+    // Two at the same time: one certifies device 2, the other one is the newer head of device 2.
+    let certifies = commit(&founder, 0, vec![workspace.add_user(2, Role::Writer)]);
+    let newer = commit(&replica_of(&workspace, 2, &base), 1, vec![workspace.add_user(3, Role::Reader)]);
+    let all = [&base[..], &[certifies.clone(), newer.clone()]].concat();
+    let merges = commit(&replica_of(&workspace, 3, &all), 2, Vec::new());
+    assert_eq!(merges.header().auth, newer.id(), "its first parent does not know its author");
+
+    let late = replica_of(&workspace, 4, &[&base[..], &[newer]].concat());
+    let receipt = late.receive_blocking(vec![merges.clone()]).expect("stores");
+    assert_eq!(receipt.refused, []);
+    assert_eq!((receipt.missing[0].entry, receipt.missing[0].needs), (merges.id(), certifies.id()));
+    let receipt = late.receive_blocking(vec![merges.clone(), certifies]).expect("stores");
+    assert_eq!((receipt.stored.len(), receipt.missing.len()), (1, 1));
+    assert_eq!(late.receive_blocking(vec![merges]).expect("stores").stored.len(), 1);
+}
+
+#[test]
+fn a_directory_entry_of_a_stranger_is_refused_once_its_parents_are_held() {
+    let workspace = TestWorkspace::new(12);
+    let (_, founder) = founded(&workspace);
+    let base = all_entries(&founder);
+    founder
+        .commit_blocking(vec![Draft::directory(
+            workspace.device(0),
+            vec![workspace.add_user(2, Role::Admin)],
+        )])
+        .expect("commits");
+    let own = vec![Draft::directory(workspace.device(2), vec![workspace.add_user(3, Role::Reader)])];
+    let entry = founder.commit_blocking(own).expect("commits")[0].id;
+    let entry = founder.entry(&entry).expect("reads").expect("held");
+    let mut header = entry.header().clone();
+    let parents = vec![base.last().expect("founded").id()];
+    header.auth = parents[0];
+    let payload = Body { parents, ops: Vec::new() }.encode().expect("encodes");
+    header.payload_len = u32::try_from(payload.len()).expect("small");
+    header.payload_hash = payload_hash(&payload);
+    header.sign(&*workspace.device(2));
+    let stranger = Entry::new(header, payload).expect("well formed");
+    let log = replica_of(&workspace, 2, &base);
+    let receipt = log.receive_blocking(vec![stranger]).expect("stores");
+    assert_eq!((receipt.missing.len(), receipt.refused[0].fault), (0, Fault::NotAllowed));
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::bans::Bans;
 use super::replica::Replica;
 use crate::frames::{BoxId, Closing, MailError};
 use crate::ids::{DeviceId, WorkspaceId};
@@ -17,6 +18,9 @@ pub trait Host: Send + Sync {
     ///
     /// The reason to close with: an unknown workspace, a quota, or trouble of the relay's own.
     fn open(&self, workspace: &WorkspaceId, device: &DeviceId) -> Result<Arc<dyn Replica>, Closing>;
+
+    /// The peers that the relay keeps out.
+    fn bans(&self) -> &Bans;
 
     /// Opens a mailbox for a member of the workspace, or extends it; an expiry of 0 closes it.
     /// Returns what it holds.

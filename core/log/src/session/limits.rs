@@ -19,6 +19,8 @@ pub const WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const OUTBOX_BYTES: usize = 1024 * 1024;
 /// Most bytes queued for the transport by a peer that asks and does not read.
 pub const OUTBOX_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes that one turn gives to the transport, above which the rest is for another turn.
+pub const TURN_BYTES: usize = 1024 * 1024;
 /// Most nodes of the frontier that a session walks between two moments of equality.
 pub const WALK_NODES_MAX: usize = 65_536;
 /// Walks without progress, after which the session closes.
@@ -27,5 +29,26 @@ pub const ROUNDS_MAX: u32 = 4;
 pub const STALL_MS: u64 = 60_000;
 /// Shortest time between two records of how far the peer's entries are held, in milliseconds.
 pub const CURSOR_SAVE_MS: u64 = 1_000;
+/// Work of one call of a session, in units of about a microsecond: 10 ms, after which it lets others
+/// have their turn.
+pub const WORK_UNITS_MAX: u64 = 10_000;
+/// Units for a signed entry that is stored: checking a signature is most of it.
+pub const SIGNED_ENTRY_UNITS: u64 = 100;
+/// Units for any other entry that is stored.
+pub const COVERED_ENTRY_UNITS: u64 = 10;
+/// Units for a node of the frontier that is shown.
+pub const NODE_UNITS: u64 = 20;
+/// Units for a look-up in the index of the replica.
+pub const LOOKUP_UNITS: u64 = 10;
+/// Units for reading entries that fill one batch.
+pub const READ_UNITS: u64 = 2_500;
+/// Invalid signatures of one peer within [`BAN_WITHIN_MS`] that keep it out.
+pub const BAN_SIGNATURES: usize = 3;
+/// The time within which invalid signatures add up, in milliseconds: an hour.
+pub const BAN_WITHIN_MS: u64 = 60 * 60 * 1_000;
+/// How long a peer is kept out, in milliseconds: a day.
+pub const BAN_MS: u64 = 24 * 60 * 60 * 1_000;
+/// Peers of which invalid signatures are remembered.
+pub const OFFENDERS_MAX: usize = 4_096;
 /// Most mailboxes that a session hears of.
 pub const WATCHED_MAX: usize = 64;

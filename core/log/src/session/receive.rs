@@ -4,10 +4,14 @@
 //! are kept for a bounded while. A bad entry stops its chain; the rest of the batch lands; then the
 //! session closes.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
+use super::budget::Budget;
 use super::event::SessionEvent;
-use super::limits::{CURSOR_SAVE_MS, UNADMITTED_BYTES_MAX, UNPROVEN_BYTES_MAX, WAITING_BYTES_MAX};
+use super::limits::{
+    COVERED_ENTRY_UNITS, CURSOR_SAVE_MS, SIGNED_ENTRY_UNITS, UNADMITTED_BYTES_MAX, UNPROVEN_BYTES_MAX,
+    WAITING_BYTES_MAX,
+};
 use super::replica::{Cursor, Fault, Receipt, Replica};
 use super::sync::{Out, Stop, Sync, close};
 use crate::batch::decode_batch;
@@ -27,13 +31,20 @@ pub(super) struct Receiving {
     acked: u32,
     complete: bool,
     unproven: Vec<Entry>,
+    /// The batch that is being taken in: its arrival number, and what of it is still to be stored.
+    taking: Option<u64>,
+    unstored: VecDeque<Entry>,
+    /// What ends the session once the batch is taken in.
+    fault: Option<(Fault, String)>,
+    /// Whether something was stored since those that wait were last tried.
+    progress: bool,
     waiting: Vec<Entry>,
     unadmitted_bytes: usize,
     pub(super) entries: u64,
     /// How many entries the peer had at the start that may not be held.
     pub(super) expected: u64,
-    /// The peer has entries that only a newer version can take.
-    pub(super) upgrade_needed: bool,
+    /// The peer has entries that this replica leaves out.
+    pub(super) left_out: bool,
 }
 
 impl Receiving {
@@ -95,13 +106,35 @@ fn proven_len(entries: &[Entry]) -> usize {
     proven
 }
 
+/// Takes runs from the front that all end in a signed entry, as many as there is time for.
+fn next_runs(entries: &mut VecDeque<Entry>, budget: &mut Budget) -> Vec<Entry> {
+    let mut unsigned = HashSet::new();
+    let mut runs = Vec::new();
+    while let Some(entry) = entries.pop_front() {
+        let header = entry.header();
+        let chain = (header.author, header.stream);
+        if header.covered {
+            unsigned.insert(chain);
+            budget.spend(COVERED_ENTRY_UNITS);
+        } else {
+            unsigned.remove(&chain);
+            budget.spend(SIGNED_ENTRY_UNITS);
+        }
+        runs.push(entry);
+        if unsigned.is_empty() && budget.is_spent() {
+            break;
+        }
+    }
+    runs
+}
+
 fn bytes_of(entries: &[Entry]) -> usize {
     entries.iter().map(Entry::len).sum()
 }
 
 impl Sync {
     /// The peer sent entries.
-    pub(super) fn on_entries(&mut self, arrival: u64, batch: &[u8], out: &mut Out<'_>) -> Result<(), Stop> {
+    pub(super) fn on_entries(&mut self, arrival: u64, batch: &[u8]) -> Result<(), Stop> {
         self.seen_frames += 1;
         self.receive.batches += 1;
         if !self.admitted {
@@ -116,63 +149,81 @@ impl Sync {
         self.receive.unproven.extend(entries);
         let proven = proven_len(&self.receive.unproven);
         let rest = self.receive.unproven.split_off(proven);
-        let entries = std::mem::replace(&mut self.receive.unproven, rest);
+        self.receive.unstored = std::mem::replace(&mut self.receive.unproven, rest).into();
+        self.receive.taking = Some(arrival);
         if bytes_of(&self.receive.unproven) > UNPROVEN_BYTES_MAX {
             return Err(close(Code::Limit, "run of entries without a signature is too long"));
         }
-        if !entries.is_empty() {
+        Ok(())
+    }
+
+    /// Stores what came in, as far as there is time; then those that waited, as long as that helps
+    /// one of them; then looks at the whole.
+    pub(super) fn take_in(&mut self, budget: &mut Budget, out: &mut Out<'_>) -> Result<(), Stop> {
+        let Some(arrival) = self.receive.taking else { return Ok(()) };
+        while !budget.is_spent() {
+            if self.receive.unstored.is_empty() {
+                let tried = !std::mem::take(&mut self.receive.progress) || self.receive.waiting.is_empty();
+                if tried {
+                    self.receive.taking = None;
+                    return self.taken_in(arrival, out);
+                }
+                self.receive.unstored = std::mem::take(&mut self.receive.waiting).into();
+            }
+            let entries = next_runs(&mut self.receive.unstored, budget);
             self.store(entries, out)?;
         }
+        Ok(())
+    }
+
+    /// Hands entries to the replica.
+    fn store(&mut self, entries: Vec<Entry>, out: &mut Out<'_>) -> Result<(), Stop> {
+        let receipt = self.replica.receive(entries.clone())?;
+        for arrival in receipt.stored.iter().chain(&receipt.known) {
+            self.send.from_peer.insert(*arrival);
+        }
+        let missing: HashSet<_> = receipt.missing.iter().map(|missing| missing.entry).collect();
+        self.receive.waiting.extend(entries.into_iter().filter(|entry| missing.contains(&entry.id())));
+        self.refuse(&receipt, out);
+        if !receipt.stored.is_empty() {
+            self.receive.progress = true;
+            out.events.push_back(SessionEvent::Stored(receipt.stored.len()));
+        }
+        Ok(())
+    }
+
+    /// A batch is stored as far as it can be.
+    fn taken_in(&mut self, arrival: u64, out: &mut Out<'_>) -> Result<(), Stop> {
+        self.check_admission();
+        match self.receive.fault.take() {
+            Some((Fault::Quota, reason)) => return Err(close(Code::Quota, &reason)),
+            Some((Fault::Signature, reason)) => return Err(Stop::Signature(reason)),
+            Some((_, reason)) => return Err(close(Code::BadEntry, &reason)),
+            None => {}
+        }
+        if bytes_of(&self.receive.waiting) > WAITING_BYTES_MAX {
+            self.receive.waiting.clear();
+            self.receive.complete = false;
+        }
+        self.receive.complete &= self.receive.waiting.is_empty();
         self.note(arrival, out);
         Ok(())
     }
 
-    /// Hands entries to the replica, those that waited first, until no more of them find what they
-    /// build on.
-    fn store(&mut self, entries: Vec<Entry>, out: &mut Out<'_>) -> Result<(), Stop> {
-        let mut queue = std::mem::take(&mut self.receive.waiting);
-        queue.extend(entries);
-        let mut stored = 0;
-        let fault = loop {
-            let receipt = self.replica.receive(queue.clone())?;
-            stored += receipt.stored.len();
-            for arrival in receipt.stored.iter().chain(&receipt.known) {
-                self.send.from_peer.insert(*arrival);
-            }
-            let missing: HashSet<_> = receipt.missing.iter().map(|missing| missing.entry).collect();
-            queue.retain(|entry| missing.contains(&entry.id()));
-            let fault = self.refuse(&receipt, out);
-            if fault.is_some() || queue.is_empty() || receipt.stored.is_empty() {
-                break fault;
-            }
-        };
-        if stored > 0 {
-            out.events.push_back(SessionEvent::Stored(stored));
-        }
-        self.check_admission();
-        match fault {
-            Some((Fault::Quota, reason)) => return Err(close(Code::Quota, &reason)),
-            Some((_, reason)) => return Err(close(Code::BadEntry, &reason)),
-            None => {}
-        }
-        if bytes_of(&queue) > WAITING_BYTES_MAX {
-            queue.clear();
-            self.receive.complete = false;
-        }
-        self.receive.complete &= queue.is_empty();
-        self.receive.waiting = queue;
-        Ok(())
-    }
-
-    /// Reports refused entries; returns the fault that ends the session, if one does.
-    fn refuse(&mut self, receipt: &Receipt, out: &mut Out<'_>) -> Option<(Fault, String)> {
+    /// Reports refused entries, and notes the fault that ends the session, if one does.
+    fn refuse(&mut self, receipt: &Receipt, out: &mut Out<'_>) {
         for refused in &receipt.refused {
             self.receive.complete = false;
-            self.receive.upgrade_needed |= refused.fault == Fault::UpgradeNeeded;
+            self.receive.left_out |= refused.fault.leaves_out();
             out.events.push_back(SessionEvent::Refused(refused.clone()));
+            let worse = match &self.receive.fault {
+                None => !refused.fault.leaves_out(),
+                Some((known, _)) => refused.fault == Fault::Signature && *known != Fault::Signature,
+            };
+            if worse {
+                self.receive.fault = Some((refused.fault, refused.reason.clone()));
+            }
         }
-        let grave = receipt.refused.iter().find(|refused| refused.fault != Fault::UpgradeNeeded)?;
-        Some((grave.fault, grave.reason.clone()))
     }
 
     /// Moves the cursor, if nothing is left out before it.
@@ -193,10 +244,10 @@ impl Sync {
         }
         receive.acked = receive.batches;
         let complete = std::mem::replace(&mut receive.complete, true);
-        let taken = match (complete, receive.upgrade_needed) {
+        let taken = match (complete, receive.left_out) {
             (true, _) => Taken::All,
             (false, false) => Taken::Partly,
-            (false, true) => Taken::UpgradeNeeded,
+            (false, true) => Taken::LeftOut,
         };
         out.outbox.push(&Frame::Ack(Ack { batches: receive.batches, taken }));
         if !complete {

@@ -31,14 +31,27 @@ pub struct Missing {
 /// Why an entry can not be stored, whatever else arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// Malformed, wrongly chained or wrongly signed: whoever sent it does not check, or lies.
+    /// Malformed or wrongly chained: whoever sent it does not check, or lies.
     Invalid,
+    /// No valid signature vouches for it: the same, and dear to find out.
+    Signature,
     /// Well-formed, but its author may not write it.
     NotAllowed,
     /// Written by a newer version; the chain waits here.
     UpgradeNeeded,
+    /// Its chain has as many branches as are kept; the chain waits here.
+    Flooded,
     /// The replica has no room for it under the quota of the workspace.
     Quota,
+}
+
+impl Fault {
+    /// Whether the entry is only left out here: nobody is to blame who sends it, and sending it again
+    /// changes nothing.
+    #[must_use]
+    pub const fn leaves_out(self) -> bool {
+        matches!(self, Self::UpgradeNeeded | Self::Flooded)
+    }
 }
 
 /// An entry that was refused, and with it the rest of its chain in the same call.

@@ -6,8 +6,9 @@
 use std::collections::VecDeque;
 
 use super::arrivals::Arrivals;
+use super::budget::Budget;
 use super::event::SessionEvent;
-use super::limits::{BATCH_BYTES, OUTBOX_BYTES, WINDOW_BYTES};
+use super::limits::{BATCH_BYTES, LOOKUP_UNITS, OUTBOX_BYTES, READ_UNITS, WINDOW_BYTES};
 use super::sync::{Out, Stop, Sync, close};
 use crate::batch::BatchWriter;
 use crate::entry::Entry;
@@ -51,8 +52,8 @@ pub(super) struct Sending {
     held: Option<u64>,
     /// A batch was not taken as a whole: acknowledgements prove nothing until roots are equal.
     doubtful: bool,
-    /// The peer is too old for some entries.
-    pub(super) upgrade_needed: bool,
+    /// The peer leaves some entries out.
+    pub(super) left_out: bool,
     pub(super) entries: u64,
 }
 
@@ -72,7 +73,7 @@ impl Sending {
             waiting_since: None,
             held: known,
             doubtful: false,
-            upgrade_needed: false,
+            left_out: false,
             entries: 0,
         }
     }
@@ -169,7 +170,7 @@ impl Sending {
 
 impl Sync {
     /// Sends the next batch, or reads for it. Returns whether there was something to do.
-    pub(super) fn send_entries(&mut self, out: &mut Out<'_>) -> Result<bool, Stop> {
+    pub(super) fn send_entries(&mut self, budget: &mut Budget, out: &mut Out<'_>) -> Result<bool, Stop> {
         if !self.admitted {
             return Ok(false);
         }
@@ -183,20 +184,22 @@ impl Sync {
         match self.send.ranges.pop_front() {
             Some(Range::Wanted { stream, device, point }) => {
                 self.send.wanted -= 1;
-                self.resolve(stream, device, point, out)?;
+                self.resolve((stream, device), point, budget, out)?;
                 Ok(true)
             }
             Some(Range::Branch { stream, device, tip, after }) => {
+                budget.spend(READ_UNITS);
                 self.read_branch(stream, device, tip, after)?;
                 Ok(true)
             }
-            None => self.read_arrivals(),
+            None => self.read_arrivals(budget),
         }
     }
 
-    fn read_arrivals(&mut self) -> Result<bool, Stop> {
+    fn read_arrivals(&mut self, budget: &mut Budget) -> Result<bool, Stop> {
         let arrivals = self.replica.arrivals();
         let Some(sent) = self.send.sent.filter(|sent| *sent < arrivals) else { return Ok(false) };
+        budget.spend(READ_UNITS);
         let entries = self.replica.entries_after(sent, &self.filter, BATCH_BYTES)?;
         let through = entries.last().map_or(arrivals, |(arrival, _)| *arrival);
         self.send.sent = Some(through);
@@ -244,15 +247,16 @@ impl Sync {
     /// Queues each branch of a chain that goes on from the point, and shows points of the others.
     fn resolve(
         &mut self,
-        stream: StreamId,
-        device: DeviceId,
+        (stream, device): (StreamId, DeviceId),
         point: Tip,
+        budget: &mut Budget,
         out: &mut Out<'_>,
     ) -> Result<(), Stop> {
         if !self.filter.contains(&stream) {
             return Ok(());
         }
         for tip in self.replica.frontier().0.tips(&stream, &device) {
+            budget.spend(LOOKUP_UNITS);
             let continues = point.seq == 0
                 || self.replica.id_on_branch(stream, device, &tip.id, point.seq)? == Some(point.id);
             if continues {
@@ -260,6 +264,7 @@ impl Sync {
                 self.send.push_range(range);
             } else {
                 let points = self.points(stream, device, tip)?;
+                budget.spend(LOOKUP_UNITS * points.len() as u64);
                 out.outbox.push(&Frame::Branch(Branch { stream, device, points }));
             }
         }
@@ -285,7 +290,7 @@ impl Sync {
             return Err(close(Code::Protocol, "acknowledgement of what was never sent"));
         }
         self.send.doubtful |= ack.taken != Taken::All;
-        self.send.upgrade_needed |= ack.taken == Taken::UpgradeNeeded;
+        self.send.left_out |= ack.taken == Taken::LeftOut;
         let mut arrival = None;
         while let Some(batch) = self.send.in_flight.front().filter(|batch| batch.number <= ack.batches) {
             self.send.in_flight_bytes -= batch.bytes;

@@ -10,6 +10,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::budget::Budget;
 use super::event::{Peer, Progress, SessionEvent};
 use super::limits::STALL_MS;
 use super::outbox::Outbox;
@@ -30,6 +31,8 @@ const TAG_CURSOR: [u8; 16] = tag("TIDE1 sync set");
 pub(super) enum Stop {
     /// This side closes, and says why.
     Close(Closing),
+    /// The peer sent what nobody signed: it is closed, and perhaps kept out.
+    Signature(String),
     /// The peer closes, and says why.
     Peer(Closing),
     /// The channel is unusable.
@@ -245,14 +248,24 @@ impl Sync {
         }
     }
 
-    /// Sends what there is to send, as far as window and outbox allow.
-    pub(super) fn pump(&mut self, out: &mut Out<'_>) -> Result<(), Stop> {
+    /// Goes on with what the peer asked for or sent, as far as there is time.
+    pub(super) fn go_on(&mut self, budget: &mut Budget, out: &mut Out<'_>) -> Result<(), Stop> {
+        self.answer_walk(budget, out)?;
+        self.take_in(budget, out)
+    }
+
+    /// Sends what there is to send, as far as window, outbox and time allow. Returns whether it was
+    /// not for want of time that it stopped.
+    pub(super) fn pump(&mut self, budget: &mut Budget, out: &mut Out<'_>) -> Result<bool, Stop> {
         while self.send.has_room(out.outbox.bytes()) {
-            if !self.send_entries(out)? && !self.send_root(out) {
+            if budget.is_spent() {
+                return Ok(false);
+            }
+            if !self.send_entries(budget, out)? && !self.send_root(out) {
                 break;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Sends the root if it is due and says something new. Returns whether it looked.

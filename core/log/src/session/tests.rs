@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 const RELAY_SECRET: [u8; 32] = [0x5e; 32];
 
-struct TestHost(Arc<MemoryReplica>);
+struct TestHost(Arc<MemoryReplica>, Arc<Bans>);
 
 impl Host for TestHost {
     fn open(&self, workspace: &WorkspaceId, _device: &DeviceId) -> Result<Arc<dyn Replica>, Closing> {
@@ -30,6 +30,10 @@ impl Host for TestHost {
         } else {
             Err(Closing::new(Code::UnknownWorkspace, "not here"))
         }
+    }
+
+    fn bans(&self) -> &Bans {
+        &self.1
     }
 
     fn mail_open(
@@ -56,7 +60,8 @@ fn random(seed: u64) -> Arc<dyn Random> {
 }
 
 fn member(replica: &Arc<MemoryReplica>, device: u8) -> Member {
-    Member { replica: replica.clone(), signer: Arc::new(signer(device)), streams: Filter::All }
+    let bans = Arc::default();
+    Member { replica: replica.clone(), signer: Arc::new(signer(device)), streams: Filter::All, bans }
 }
 
 fn client(replica: &Arc<MemoryReplica>, device: u8) -> Session {
@@ -66,8 +71,12 @@ fn client(replica: &Arc<MemoryReplica>, device: u8) -> Session {
 }
 
 fn relay(replica: &Arc<MemoryReplica>) -> Session {
+    relay_with(replica, &Arc::default())
+}
+
+fn relay_with(replica: &Arc<MemoryReplica>, bans: &Arc<Bans>) -> Session {
     let secret = Arc::new(RelaySecret::from_bytes(RELAY_SECRET));
-    let host = Arc::new(TestHost(replica.clone()));
+    let host = Arc::new(TestHost(replica.clone(), bans.clone()));
     Session::new(Role::Relay { secret, host }, random(2), 0).expect("a good key")
 }
 
@@ -96,6 +105,13 @@ impl Pair {
         let mut errors = [None, None];
         loop {
             let mut silent = true;
+            for (session, error) in [&mut self.one, &mut self.other].into_iter().zip(&mut errors) {
+                while session.is_busy() {
+                    if let Err(failed) = session.poke(0) {
+                        error.get_or_insert(failed);
+                    }
+                }
+            }
             while let Some(message) = self.one.transmit() {
                 silent = false;
                 self.messages[0] += 1;
@@ -155,13 +171,25 @@ struct Puppet {
 impl Puppet {
     /// Shakes hands with a relay as a client of whom only frames are known.
     fn client(replica: &Arc<MemoryReplica>) -> Self {
-        let mut session = relay(replica);
+        Self::client_of(relay(replica))
+    }
+
+    /// Shakes hands with the relay of this session.
+    fn client_of(mut session: Session) -> Self {
         let key = RelaySecret::from_bytes(RELAY_SECRET).public();
         let mut handshake = Handshake::new(&Party::Client { relay: &key }, random(3)).expect("good key");
         session.receive(&handshake.write().expect("first"), 0).expect("good");
         handshake.read(&session.transmit().expect("second")).expect("good");
         let (channel, hash) = handshake.finish().expect("done");
         Self { session, channel, hash }
+    }
+
+    /// Lets the session do all that it has to do.
+    fn go_on(&mut self, now_ms: u64) -> Result<(), SessionError> {
+        while self.session.is_busy() {
+            self.session.poke(now_ms)?;
+        }
+        Ok(())
     }
 
     /// A client that greeted as this device.
@@ -187,13 +215,17 @@ impl Puppet {
     }
 
     fn send(&mut self, frames: &[Frame]) -> Result<(), SessionError> {
+        self.send_only(frames, 0)?;
+        self.go_on(0)
+    }
+
+    /// Sends frames, and lets the session take only its first turn.
+    fn send_only(&mut self, frames: &[Frame], now_ms: u64) -> Result<(), SessionError> {
         let mut plaintext = Vec::new();
-        for frame in frames {
-            frame.encode(&mut plaintext);
-        }
+        frames.iter().for_each(|frame| frame.encode(&mut plaintext));
         let mut message = Vec::new();
         self.channel.seal(&plaintext, &mut message).expect("fits");
-        self.session.receive(&message, 0)
+        self.session.receive(&message, now_ms)
     }
 
     /// The frames that the session sends now.

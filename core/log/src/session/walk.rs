@@ -6,7 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::limits::{OUTBOX_BYTES_MAX, ROUNDS_MAX, WALK_NODES_MAX};
+use super::budget::Budget;
+use super::limits::{NODE_UNITS, OUTBOX_BYTES_MAX, ROUNDS_MAX, WALK_NODES_MAX};
 use super::send::Range;
 use super::sync::{Out, Stop, Sync, close};
 use crate::frames::{
@@ -40,6 +41,8 @@ pub(super) struct Walk {
     active: Option<Active>,
     /// What the peer walks on, and our newest arrival in it.
     serving: Option<(Frontier, u64)>,
+    /// Paths that the peer asked for and that are not answered yet.
+    unanswered: VecDeque<Path>,
     nodes: usize,
     rounds: u32,
     last_roots: Option<([u8; 32], [u8; 32])>,
@@ -124,7 +127,7 @@ impl Sync {
     }
 
     /// The peer asks for nodes.
-    pub(super) fn on_walk(&mut self, paths: &[Path], out: &mut Out<'_>) -> Result<(), Stop> {
+    pub(super) fn on_walk(&mut self, paths: Vec<Path>) -> Result<(), Stop> {
         self.seen_frames += 1;
         if self.initiator {
             return Err(close(Code::Protocol, "walk from a responder"));
@@ -133,12 +136,24 @@ impl Sync {
             return Err(close(Code::NotAdmitted, "this device is not a member of the workspace"));
         }
         self.walk.count(paths.len())?;
-        self.answer_paths(paths, out)
+        self.walk.unanswered.extend(paths);
+        Ok(())
+    }
+
+    /// Answers paths, as many as there is time for.
+    pub(super) fn answer_walk(&mut self, budget: &mut Budget, out: &mut Out<'_>) -> Result<(), Stop> {
+        while !budget.is_spent()
+            && let Some(path) = self.walk.unanswered.pop_front()
+        {
+            budget.spend(NODE_UNITS);
+            self.answer_paths(&[path], out)?;
+        }
+        Ok(())
     }
 
     /// Begins a walk, unless too many have led nowhere, or it is known that this one will.
     pub(super) fn start_walk(&mut self, their_root: [u8; 32], out: &mut Out<'_>) -> Result<(), Stop> {
-        if self.receive.upgrade_needed || self.send.upgrade_needed {
+        if self.receive.left_out || self.send.left_out {
             return Ok(());
         }
         let own_root = self.replica.frontier().0.root(&self.filter);

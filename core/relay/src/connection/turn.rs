@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use tidelog_log::frames::{BoxId, Closing};
-use tidelog_log::session::{Session, SessionError, SessionEvent};
-
-use crate::config::TURN_BYTES;
+use tidelog_log::session::{Session, SessionError, Turn};
 
 /// What a session must hear of.
 #[derive(Debug)]
@@ -30,38 +28,10 @@ impl Input {
     }
 }
 
-/// What became of a turn.
-#[derive(Debug)]
-pub(super) struct Turn {
-    pub(super) session: Box<Session>,
-    pub(super) result: Result<(), SessionError>,
-    pub(super) outgoing: Vec<Vec<u8>>,
-    pub(super) events: Vec<SessionEvent>,
-    /// Whether there is more to send, in another turn.
-    pub(super) more: bool,
-}
-
-impl Turn {
-    pub(super) fn take(mut session: Box<Session>, input: Input, now_ms: u64) -> Self {
-        let mut result = feed(&mut session, input, now_ms);
-        let mut outgoing = Vec::new();
-        let mut bytes = 0;
-        let mut more = false;
-        while let Some(message) = session.transmit() {
-            bytes += message.len();
-            outgoing.push(message);
-            more = bytes >= TURN_BYTES;
-            if more {
-                break;
-            }
-            // What left made room for more.
-            if result.is_ok() && !session.is_over() {
-                result = session.poke(now_ms);
-            }
-        }
-        let events = std::iter::from_fn(|| session.event()).collect();
-        Self { session, result, outgoing, events, more }
-    }
+/// Lets a session hear of something, and do about it what one turn has time for.
+pub(super) fn take(session: &mut Session, input: Input, now_ms: u64) -> Turn {
+    let fed = feed(session, input, now_ms);
+    session.drive(fed, now_ms)
 }
 
 fn feed(session: &mut Session, input: Input, now_ms: u64) -> Result<(), SessionError> {

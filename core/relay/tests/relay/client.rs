@@ -30,7 +30,8 @@ pub(crate) async fn connect(address: &str) -> Socket {
 }
 
 pub(crate) fn session(relay: [u8; 32], log: &Arc<Log>, signer: Arc<dyn Signer>) -> Session {
-    let member = Member { replica: Arc::clone(log) as Arc<dyn Replica>, signer, streams: Filter::All };
+    let replica = Arc::clone(log) as Arc<dyn Replica>;
+    let member = Member { replica, signer, streams: Filter::All, bans: Arc::default() };
     let role = Role::Client { relay, member: Some(member) };
     Session::new(role, Arc::new(SystemRandom), START_MS).expect("starts")
 }
@@ -54,6 +55,9 @@ pub(crate) async fn sync(
         }
         if let Some(Ok(Message::Binary(message))) = within(socket.next()).await {
             session.receive(&message, START_MS)?;
+            while session.is_busy() {
+                session.poke(START_MS)?;
+            }
         }
     }
 }

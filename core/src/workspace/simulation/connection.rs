@@ -80,6 +80,11 @@ impl Connection {
         }
     }
 
+    /// An end that has more to do than its last turn had time for.
+    pub(super) fn busy_end(&self) -> Option<usize> {
+        (0..2).find(|end| self.ends[*end].session.is_busy())
+    }
+
     /// An end that has something to take.
     pub(super) fn next_end(&self) -> Option<usize> {
         (0..2).find(|end| !self.ends[*end].inbox.is_empty())

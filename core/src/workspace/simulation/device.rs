@@ -44,7 +44,7 @@ pub(super) struct Device {
     clock: Arc<ManualClock>,
     workspace: Option<Workspace>,
     observer: Option<Observer>,
-    /// The link it joins with, and whether its letter has arrived.
+    /// The link it joins with, and whether its letter is there, or not needed.
     joining: Option<(InviteLink, bool)>,
     /// The only database it syncs; all if `None`.
     only: Option<&'static str>,
@@ -180,10 +180,10 @@ impl Device {
         self.start(workspace);
     }
 
-    /// The letter that asks to be admitted has arrived.
-    pub(super) fn letter_arrived(&mut self) {
+    /// Whether its letter has done what it can: next time it comes as a member, or with the letter.
+    pub(super) fn ask_no_more(&mut self, done: bool) {
         if let Some((_, arrived)) = &mut self.joining {
-            *arrived = true;
+            *arrived = done;
         }
     }
 
@@ -425,7 +425,12 @@ impl Device {
 
 fn member(workspace: &Workspace, streams: Filter) -> Member {
     let engine = &workspace.inner.engine;
-    Member { replica: Arc::clone(&engine.log) as Arc<_>, signer: engine.signer(), streams }
+    Member {
+        replica: Arc::clone(&engine.log) as Arc<_>,
+        signer: engine.signer(),
+        streams,
+        bans: Arc::clone(&engine.bans),
+    }
 }
 
 /// Nobody, and everybody who may have own items.

@@ -198,3 +198,127 @@ fn four_walks_without_progress_end_the_session() {
     assert!(matches!(error, SessionError::Closed(closing) if closing.code == Code::NoProgress));
     assert_eq!(walks, ROUNDS_MAX);
 }
+
+/// Single entries, each signed.
+fn signed(count: usize) -> Vec<Entry> {
+    let mut tip = None;
+    let next = |_| {
+        let entry = run(1, 1, tip, 1, 10, 0).remove(0);
+        tip = Some(Tip { seq: entry.header().seq, id: entry.id() });
+        entry
+    };
+    (0..count).map(next).collect()
+}
+
+#[test]
+fn a_large_batch_is_taken_in_by_turns_of_ten_milliseconds() {
+    let [one, _] = replicas();
+    let turn = usize::try_from(WORK_UNITS_MAX / SIGNED_ENTRY_UNITS).expect("small");
+    let mut puppet = Puppet::greeted(&one, 1);
+    puppet.take();
+    puppet.send_only(&[entries_frame(&signed(2 * turn + 1))], 0).expect("fine");
+    for taken in [turn, 2 * turn] {
+        assert!((taken - 1..=taken).contains(&one.len()), "{} of {taken}", one.len());
+        assert!(puppet.session.is_busy());
+        assert_eq!(puppet.take(), [], "nothing is acknowledged before all of it is durable");
+        puppet.session.poke(0).expect("goes on");
+    }
+    puppet.go_on(0).expect("goes on");
+    assert_eq!(one.len(), 2 * turn + 1);
+    assert!(matches!(&puppet.take()[..], [Frame::Ack(ack), ..] if ack.taken == Taken::All));
+}
+
+#[test]
+fn a_batch_of_one_turn_leaves_nothing_for_another() {
+    let [one, _] = replicas();
+    let mut puppet = Puppet::greeted(&one, 1);
+    puppet.send_only(&[entries_frame(&run(1, 1, None, 500, 10, 0))], 0).expect("fine");
+    assert!(!puppet.session.is_busy());
+    assert_eq!(one.len(), 500);
+}
+
+#[test]
+fn many_nodes_are_shown_by_turns_too() {
+    let [one, _] = replicas();
+    let turn = usize::try_from(WORK_UNITS_MAX / NODE_UNITS).expect("small");
+    let mut puppet = Puppet::greeted(&one, 1);
+    puppet.take();
+    puppet.send_only(&[Frame::Walk(vec![Path::ROOT; 2 * turn])], 0).expect("fine");
+    let first = puppet.take().len();
+    assert!((turn - 1..=turn).contains(&first), "{first}");
+    assert!(puppet.session.is_busy());
+    puppet.go_on(0).expect("goes on");
+    assert_eq!(first + puppet.take().len(), 2 * turn);
+}
+
+#[test]
+fn a_driver_that_does_not_let_it_go_on_loses_nothing() {
+    let [one, _] = replicas();
+    let entries = signed(300);
+    let mut puppet = Puppet::greeted(&one, 1);
+    puppet.send_only(&[entries_frame(&entries[..299])], 0).expect("fine");
+    puppet.send_only(&[entries_frame(&entries[299..])], 0).expect("fine");
+    assert_eq!(one.len(), 300);
+}
+
+/// Whoever sends an entry that nobody signed: the reason that it is told.
+fn forge(bans: &Arc<Bans>, device: u8, now_ms: u64) -> Closing {
+    let [one, _] = replicas();
+    let mut header = run(2, 1, None, 1, 10, 0)[0].header().clone();
+    header.signature[3] ^= 1;
+    let forged = Entry::new(header, vec![0; 10]).expect("well formed");
+    let mut puppet = Puppet::client_of(relay_with(&one, bans));
+    let hello = puppet.hello(device);
+    let sent = puppet
+        .send_only(&[Frame::Hello(hello)], now_ms)
+        .and_then(|()| puppet.send_only(&[entries_frame(&[forged])], now_ms));
+    match sent.expect_err("the session ends") {
+        SessionError::Closed(closing) => closing,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn three_invalid_signatures_in_an_hour_keep_a_device_out_for_a_day() {
+    let bans = Arc::default();
+    assert_eq!(forge(&bans, 1, 1).code, Code::BadEntry);
+    assert_eq!(forge(&bans, 1, 2).code, Code::BadEntry);
+    let third = forge(&bans, 1, BAN_WITHIN_MS);
+    assert_eq!((third.code, third.retry_after_s), (Code::Banned, 24 * 60 * 60));
+    let [one, _] = replicas();
+    let greeting = |device: u8, now_ms: u64| {
+        let mut puppet = Puppet::client_of(relay_with(&one, &bans));
+        let hello = puppet.hello(device);
+        puppet.send_only(&[Frame::Hello(hello)], now_ms)
+    };
+    let error = greeting(1, BAN_WITHIN_MS + 1_000).expect_err("kept out");
+    let expected = 24 * 60 * 60 - 1;
+    assert!(matches!(
+        error,
+        SessionError::Closed(closing) if (closing.code, closing.retry_after_s) == (Code::Banned, expected)
+    ));
+    greeting(2, BAN_WITHIN_MS + 1_000).expect("others are not meant");
+    greeting(1, BAN_WITHIN_MS + BAN_MS).expect("a day later it may come again");
+}
+
+#[test]
+fn invalid_signatures_that_are_not_of_one_hour_only_end_sessions() {
+    let bans = Arc::default();
+    for now_ms in [1, 2, 1 + BAN_WITHIN_MS] {
+        assert_eq!(forge(&bans, 1, now_ms).code, Code::BadEntry);
+    }
+}
+
+#[test]
+fn a_peer_is_kept_out_by_a_member_too() {
+    let [one, other] = replicas();
+    let pair = Pair::new(peer(&one, 1, true), peer(&other, 2, false));
+    let bans = Arc::clone(&pair.one.role.member().expect("a member").bans);
+    for _ in 0..BAN_SIGNATURES {
+        bans.note(&Peer::Device(signer(2).device()), 0);
+    }
+    let mut pair = pair;
+    let [error, told] = pair.run();
+    assert!(matches!(error, Some(SessionError::Closed(closing)) if closing.code == Code::Banned));
+    assert!(matches!(told, Some(SessionError::ClosedByPeer(closing)) if closing.code == Code::Banned));
+}

@@ -254,7 +254,7 @@ impl Replica for MemoryReplica {
             } else if bad.contains(&header.prev) || !header.covered && !header.verify(&key) {
                 bad.insert(id);
                 let reason = "entry signature is invalid".to_owned();
-                receipt.refused.push(Refused { entry: id, fault: Fault::Invalid, reason });
+                receipt.refused.push(Refused { entry: id, fault: Fault::Signature, reason });
             } else if state.too_old_for == Some(header.author) {
                 let reason = "upgrade needed".to_owned();
                 receipt.refused.push(Refused { entry: id, fault: Fault::UpgradeNeeded, reason });

@@ -200,7 +200,7 @@ fn equal_roots_of_a_puppet_are_believed_once_and_cost_one_answer() {
 fn an_acknowledgement_of_a_part_proves_nothing_until_roots_are_equal() {
     let [one, _] = replicas();
     one.write(1, 1, 3, 10);
-    for (taken, held) in [(Taken::Partly, 0), (Taken::UpgradeNeeded, 0), (Taken::All, 3)] {
+    for (taken, held) in [(Taken::Partly, 0), (Taken::LeftOut, 0), (Taken::All, 3)] {
         let mut puppet = Puppet::greeted(&one, 2);
         puppet.send(&[Frame::Root(Root { root: [0; 32], arrivals: 0, seen: 0 })]).expect("fine");
         puppet.take();
@@ -231,4 +231,31 @@ fn the_cursor_does_not_move_over_a_gap() {
     let mut puppet = Puppet::greeted(&one, 1);
     puppet.send(&[streamed(8, &[first, second].concat())]).expect("stored");
     assert_eq!(one.cursor(&device.0), Some(Cursor { epoch: [9; 16], arrival: 8 }));
+}
+
+#[test]
+fn of_a_long_fork_only_what_lies_behind_the_common_point_is_served() {
+    let [one, other] = replicas();
+    for _ in 0..8 {
+        one.write(1, 1, 100, 20);
+    }
+    synced(&one, &other);
+    let fork = one.tips(1, 1)[0];
+    for (replica, variant) in [(&one, 1), (&other, 2)] {
+        let entries = run(1, 1, Some(fork), 100, 20, variant);
+        replica.receive(entries).expect("stored");
+    }
+    one.forget_cursors();
+    other.forget_cursors();
+    let mut pair = Pair::new(client(&one, 1), relay(&other));
+    pair.sync();
+    assert_eq!(one.tips(1, 1).len(), 2);
+    for session in [&mut pair.one, &mut pair.other] {
+        let received = events(session).into_iter().filter_map(|event| match event {
+            SessionEvent::Progress(progress) => Some(progress.received),
+            _ => None,
+        });
+        let received = received.last().expect("entries came");
+        assert!((100..=128).contains(&received), "{received} of 900 for a fork of 100");
+    }
 }
