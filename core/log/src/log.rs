@@ -29,7 +29,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 pub use admit::CHAIN_TIPS_MAX;
-pub use draft::{Committed, Draft, Seal, genesis};
+pub use draft::{Committed, Draft, Seal, Unless, genesis};
 pub use error::LogError;
 pub use verify::VerifyReport;
 pub use writer::{Change, Done};
@@ -48,6 +48,16 @@ use writer::{Request, Writer};
 /// How often the writer looks at the clock while nothing else happens.
 const TICK: Duration = Duration::from_millis(500);
 
+/// Reads entries back while the state changes: those that joined before, and with the change.
+pub trait Held {
+    /// The entry with an arrival number.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it cannot be read.
+    fn entry(&self, arrival: u64) -> Result<Entry, LogError>;
+}
+
 /// What the engine adds to each state change. All calls come from the writer, in order.
 pub trait Apply: Send {
     /// An entry joined the log.
@@ -63,7 +73,12 @@ pub trait Apply: Send {
     /// # Errors
     ///
     /// Only if the state cannot be read or written.
-    fn directory_changed(&mut self, batch: &StateBatch<'_>, directory: &Directory) -> Result<(), LogError>;
+    fn directory_changed(
+        &mut self,
+        batch: &StateBatch<'_>,
+        directory: &Directory,
+        held: &dyn Held,
+    ) -> Result<(), LogError>;
 
     /// Whether [`Apply::tick`] has something to do at this time.
     fn due(&self, now_ms: u64) -> bool;
@@ -73,7 +88,7 @@ pub trait Apply: Send {
     /// # Errors
     ///
     /// Only if the state cannot be read or written.
-    fn tick(&mut self, batch: &StateBatch<'_>, now_ms: u64) -> Result<(), LogError>;
+    fn tick(&mut self, batch: &StateBatch<'_>, now_ms: u64, held: &dyn Held) -> Result<(), LogError>;
 
     /// The changes so far are visible to readers: time to tell watchers.
     fn committed(&mut self);

@@ -26,7 +26,7 @@ use tidelog_log::directory::Directory;
 use tidelog_log::entry::{Entry, Kind};
 use tidelog_log::env::{Random, random_array};
 use tidelog_log::ids::{DeviceId, EntryId, StreamId};
-use tidelog_log::log::{Apply, LogError};
+use tidelog_log::log::{Apply, Held, LogError};
 use tidelog_log::state::StateBatch;
 
 pub(crate) use self::unseal::{Unseal, Unsealed, WorkspaceKeys, unseal};
@@ -166,7 +166,7 @@ impl<K: Unseal> Materialiser<K> {
             self.clock.observe_own(hlc);
             Part::Whole
         } else if self.clock.is_deferred(hlc) {
-            self.defer(tables, arrival, entry, hlc)?;
+            self.defer(tables, arrival, hlc)?;
             Part::Timeless
         } else {
             self.clock.observe(hlc);
@@ -406,16 +406,21 @@ impl<K: Unseal> Apply for Materialiser<K> {
         self.add(batch, arrival, entry)
     }
 
-    fn directory_changed(&mut self, batch: &StateBatch<'_>, directory: &Directory) -> Result<(), LogError> {
-        self.keys_changed(batch, directory)
+    fn directory_changed(
+        &mut self,
+        batch: &StateBatch<'_>,
+        directory: &Directory,
+        held: &dyn Held,
+    ) -> Result<(), LogError> {
+        self.keys_changed(batch, directory, held)
     }
 
     fn due(&self, _now_ms: u64) -> bool {
         self.is_due()
     }
 
-    fn tick(&mut self, batch: &StateBatch<'_>, _now_ms: u64) -> Result<(), LogError> {
-        self.time_passed(batch)
+    fn tick(&mut self, batch: &StateBatch<'_>, _now_ms: u64, held: &dyn Held) -> Result<(), LogError> {
+        self.time_passed(batch, held)
     }
 
     fn committed(&mut self) {

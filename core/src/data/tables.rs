@@ -10,8 +10,8 @@
 //! document_snapshots  part row                         a saved document
 //! document_tails      part row | number u64            a change applied since the snapshot
 //! document_waiting    part row | hash 32               a change that is not applied
-//! waiting_keys        key id 16 | arrival u64          number u64 of its row in changes | entry
-//! waiting_clock       hlc u64 | arrival u64            entry
+//! waiting_keys        key id 16 | arrival u64          number u64 of its row in changes
+//! waiting_clock       hlc u64 | arrival u64            empty
 //! data_meta           "epoch"                          16 random bytes that name the numbers
 //!                     "number"                         the last number given out u64
 //!                     "clock"                          last stamp seen u64 | local time in ms u64
@@ -37,7 +37,7 @@ use super::address::{Scope, collection_row};
 use super::hlc::Hlc;
 
 /// Version of all rows here. Another one makes the log build the state anew.
-pub(crate) const ROWS_VERSION: u32 = 1;
+pub(crate) const ROWS_VERSION: u32 = 2;
 
 pub(crate) const ITEMS: &str = "items";
 pub(crate) const HISTORY: &str = "history";

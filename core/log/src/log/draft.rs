@@ -13,9 +13,13 @@ use crate::log::LogError;
 /// order of the entries.
 pub type Seal = Box<dyn FnOnce(&[u8; CONTEXT_LEN]) -> Vec<u8> + Send>;
 
+/// Says why an entry must not be written after all.
+pub type Unless = Box<dyn Fn() -> Option<LogError> + Send>;
+
 /// One entry to write.
 pub struct Draft {
     pub(super) author: Arc<dyn Signer>,
+    pub(super) unless: Option<Unless>,
     pub(super) body: DraftBody,
 }
 
@@ -34,13 +38,20 @@ impl Draft {
         payload_len: usize,
         seal: Seal,
     ) -> Self {
-        Self { author, body: DraftBody::Data { stream, key_id, payload_len, seal } }
+        Self { author, unless: None, body: DraftBody::Data { stream, key_id, payload_len, seal } }
     }
 
     /// A directory entry on top of all heads. It must be the only draft of its commit.
     #[must_use]
     pub fn directory(author: Arc<dyn Signer>, ops: Vec<Op>) -> Self {
-        Self { author, body: DraftBody::Directory(ops) }
+        Self { author, unless: None, body: DraftBody::Directory(ops) }
+    }
+
+    /// Refuses the draft if `unless` gives a reason when its turn has come: all that was handed over
+    /// before is written or refused by then, save what is in its own group.
+    #[must_use]
+    pub fn unless(self, unless: Unless) -> Self {
+        Self { unless: Some(unless), ..self }
     }
 
     pub(super) fn stream(&self) -> StreamId {

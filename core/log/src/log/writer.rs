@@ -14,7 +14,7 @@ use super::admit::Stage;
 use super::draft::{Committed, Draft, DraftBody};
 use super::index::{self, Chain, ChainKey, NewEntry};
 use super::open::Loaded;
-use super::{Apply, LogError, Shared};
+use super::{Apply, Held, LogError, Shared};
 use crate::directory::{Body, Directory};
 use crate::entry::{Entry, Header, Kind, payload_hash};
 use crate::ids::{DeviceId, EntryId, KeyId, StreamId};
@@ -94,6 +94,19 @@ pub(super) struct Writer {
     broken: bool,
 }
 
+/// Entries as a state change finds them.
+struct Reader<'r, 't> {
+    shared: &'r Shared,
+    batch: &'r StateBatch<'t>,
+}
+
+impl Held for Reader<'_, '_> {
+    fn entry(&self, arrival: u64) -> Result<Entry, LogError> {
+        let missing = || LogError::Engine(format!("there is no entry with the arrival number {arrival}"));
+        self.shared.read_at(self.batch, arrival)?.ok_or_else(missing)
+    }
+}
+
 /// A request of a group that awaits the outcome of the whole group.
 enum Staged {
     Commit(Range<usize>, Done<Vec<Committed>>),
@@ -113,7 +126,10 @@ impl Writer {
     /// Tells the engine the directory that the log was opened with.
     pub(super) fn announce_directory(&mut self) -> Result<(), LogError> {
         let Some(apply) = &mut self.apply else { return Ok(()) };
-        self.shared.state.update(false, |batch| apply.directory_changed(batch, &self.directory))
+        let (shared, directory) = (&*self.shared, &self.directory);
+        shared
+            .state
+            .update(false, |batch| apply.directory_changed(batch, directory, &Reader { shared, batch }))
     }
 
     /// Indexes and applies entries that are in the segments already: the catch-up after a kill, or
@@ -209,7 +225,7 @@ impl Writer {
         let count = places.len() as u64;
         let durable = self.undurable + count >= DURABLE_ENTRIES;
         let first = self.arrivals + 1;
-        let apply = &mut self.apply;
+        let (apply, shared) = (&mut self.apply, &*self.shared);
         let changed = staged.entries.iter().any(|entry| entry.header().kind == Kind::Directory);
         let result = self.shared.state.update(durable, |batch| {
             for (key, chain) in &staged.chains {
@@ -230,7 +246,7 @@ impl Writer {
             index::put_applied(batch, first + count - 1, *last)?;
             if let Some(apply) = apply {
                 if changed {
-                    apply.directory_changed(batch, &staged.directory)?;
+                    apply.directory_changed(batch, &staged.directory, &Reader { shared, batch })?;
                 }
                 for (arrival, entry) in (first..).zip(&staged.entries) {
                     apply.apply(batch, arrival, entry)?;
@@ -265,7 +281,8 @@ impl Writer {
         if let Some(apply) = &mut self.apply
             && apply.due(now_ms)
         {
-            self.shared.state.update(false, |batch| apply.tick(batch, now_ms))?;
+            let shared = &*self.shared;
+            shared.state.update(false, |batch| apply.tick(batch, now_ms, &Reader { shared, batch }))?;
             apply.committed();
         }
         self.settle()
@@ -335,6 +352,9 @@ fn plan_signatures<'d>(drafts: impl Iterator<Item = &'d Draft>) -> Vec<bool> {
 /// Whether all drafts of a request can become entries.
 fn check_drafts(stage: &Stage<'_>, drafts: &[Draft]) -> Result<(), LogError> {
     for draft in drafts {
+        if let Some(error) = draft.unless.as_ref().and_then(|unless| unless()) {
+            return Err(error);
+        }
         let length = draft.payload_len();
         if length > draft.kind().payload_max() {
             return Err(LogError::TooLarge(length));

@@ -152,7 +152,17 @@ struct Replica {
     wall: Arc<ManualClock>,
     keys: PlainKeys,
     watch: Watch,
-    arrivals: u64,
+    log: Entries,
+}
+
+/// The entries in order of arrival.
+#[derive(Default)]
+struct Entries(Vec<Entry>);
+
+impl Held for Entries {
+    fn entry(&self, arrival: u64) -> Result<Entry, LogError> {
+        Ok(self.0[usize::try_from(arrival - 1).expect("small")].clone())
+    }
 }
 
 impl Replica {
@@ -165,25 +175,26 @@ impl Replica {
         let clock = Arc::new(HlcClock::new(wall.clone()));
         let random = Arc::new(SeededRandom::new(1));
         let materialiser = Materialiser::new(keys.clone(), ME, clock, random, shared);
-        Self { tables: MemoryTables::default(), materialiser, wall, keys, watch, arrivals: 0 }
+        Self { tables: MemoryTables::default(), materialiser, wall, keys, watch, log: Entries::default() }
     }
 
     fn add(&mut self, entry: &Entry) {
-        self.arrivals += 1;
-        self.materialiser.add(&self.tables, self.arrivals, entry).expect("applies");
+        self.log.0.push(entry.clone());
+        self.materialiser.add(&self.tables, self.log.0.len() as u64, entry).expect("applies");
         self.materialiser.publish();
     }
 
     fn learn(&mut self, key: u8) {
         self.keys.0.lock().expect("sound").insert(KeyId([key; 16]));
-        self.materialiser.keys_changed(&self.tables, &Directory::new(WorkspaceId([1; 32]))).expect("applies");
+        let directory = Directory::new(WorkspaceId([1; 32]));
+        self.materialiser.keys_changed(&self.tables, &directory, &self.log).expect("applies");
         self.materialiser.publish();
     }
 
     fn advance_to(&mut self, ms: u64) {
         self.wall.set(ms);
         if self.materialiser.is_due() {
-            self.materialiser.time_passed(&self.tables).expect("applies");
+            self.materialiser.time_passed(&self.tables, &self.log).expect("applies");
             self.materialiser.publish();
         }
     }

@@ -1,13 +1,14 @@
 //! Entries that wait: for their key, or for local time to reach theirs.
 //!
-//! An entry is kept whole in its row, because the log cannot be read from inside a state change.
+//! Their rows only say which they are: the log has them. One that the log cannot read any more goes on
+//! waiting.
 
 use std::ops::ControlFlow;
 
 use tidelog_log::directory::Directory;
 use tidelog_log::entry::Entry;
 use tidelog_log::ids::KeyId;
-use tidelog_log::log::LogError;
+use tidelog_log::log::{Held, LogError};
 
 use super::{Materialiser, Unseal};
 use crate::data::hlc::Hlc;
@@ -30,6 +31,7 @@ impl<K: Unseal> Materialiser<K> {
         &mut self,
         tables: &dyn Tables,
         directory: &Directory,
+        held: &dyn Held,
     ) -> Result<(), LogError> {
         self.resume_clock(tables)?;
         self.keys.directory_changed(directory);
@@ -48,7 +50,7 @@ impl<K: Unseal> Materialiser<K> {
         }
         ready.sort_by_key(|(_, waiting)| waiting.arrival);
         for (row, waiting) in ready {
-            let entry = Entry::decode(&waiting.entry).map_err(|_| damaged(WAITING_KEYS))?;
+            let Some(entry) = read(held, waiting.arrival) else { continue };
             tables.delete(WAITING_KEYS, &row)?;
             tables.delete(CHANGES, &change_row(entry.header().stream, waiting.number))?;
             self.add(tables, waiting.arrival, &entry)?;
@@ -57,20 +59,20 @@ impl<K: Unseal> Materialiser<K> {
     }
 
     /// Applies the deferred entries that local time has reached.
-    pub(super) fn time_passed(&mut self, tables: &dyn Tables) -> Result<(), LogError> {
+    pub(super) fn time_passed(&mut self, tables: &dyn Tables, held: &dyn Held) -> Result<(), LogError> {
         let horizon = self.clock.horizon().bits();
         let end = horizon.checked_add(1).map(u64::to_be_bytes);
         let mut ready = Vec::new();
-        tables.range(WAITING_CLOCK, &[], end.as_ref().map(|end| &end[..]), false, &mut |row, value| {
-            ready.push((row.to_vec(), value.to_vec()));
+        tables.range(WAITING_CLOCK, &[], end.as_ref().map(|end| &end[..]), false, &mut |row, _| {
+            ready.push(row.to_vec());
             ControlFlow::Continue(())
         })?;
-        for (row, entry) in ready {
+        for row in ready {
             let arrival = row.last_chunk().map(|arrival| u64::from_be_bytes(*arrival));
-            let (Some(arrival), Ok(entry)) = (arrival, Entry::decode(&entry)) else {
-                return Err(damaged(WAITING_CLOCK));
-            };
+            let arrival = arrival.ok_or_else(|| damaged(WAITING_CLOCK))?;
+            // Its time has come once and for all: what cannot be read now is for `verify` to report.
             tables.delete(WAITING_CLOCK, &row)?;
+            let Some(entry) = read(held, arrival) else { continue };
             self.add(tables, arrival, &entry)?;
         }
         let mut next = Deferred::None;
@@ -84,14 +86,8 @@ impl<K: Unseal> Materialiser<K> {
     }
 
     /// Lets an entry wait until local time reaches it.
-    pub(super) fn defer(
-        &mut self,
-        tables: &dyn Tables,
-        arrival: u64,
-        entry: &Entry,
-        hlc: Hlc,
-    ) -> Result<(), LogError> {
-        tables.put(WAITING_CLOCK, &waiting_row(&hlc.bits().to_be_bytes(), arrival), &entry.encode())?;
+    pub(super) fn defer(&mut self, tables: &dyn Tables, arrival: u64, hlc: Hlc) -> Result<(), LogError> {
+        tables.put(WAITING_CLOCK, &waiting_row(&hlc.bits().to_be_bytes(), arrival), &[])?;
         self.deferred = match self.deferred {
             Deferred::At(earlier) => Deferred::At(earlier.min(hlc)),
             Deferred::None => Deferred::At(hlc),
@@ -118,8 +114,14 @@ pub(super) fn put_for_key(
     entry: &Entry,
 ) -> Result<(), LogError> {
     let row = waiting_row(&entry.header().key_id.0, arrival);
-    let value = [&number.to_be_bytes()[..], &entry.encode()].concat();
-    Ok(tables.put(WAITING_KEYS, &row, &value)?)
+    Ok(tables.put(WAITING_KEYS, &row, &number.to_be_bytes())?)
+}
+
+/// An entry as the log has it.
+fn read(held: &dyn Held, arrival: u64) -> Option<Entry> {
+    held.entry(arrival)
+        .inspect_err(|error| tracing::warn!(arrival, %error, "an entry that waited cannot be read"))
+        .ok()
 }
 
 fn waiting_row(first: &[u8], arrival: u64) -> Vec<u8> {
@@ -130,16 +132,13 @@ fn waiting_row(first: &[u8], arrival: u64) -> Vec<u8> {
 struct Waiting {
     arrival: u64,
     number: u64,
-    entry: Vec<u8>,
 }
 
 fn parse_waiting_key(row: &[u8], value: &[u8]) -> Option<(KeyId, Waiting)> {
     let (key, arrival) = row.split_first_chunk::<16>()?;
-    let (number, entry) = value.split_first_chunk::<8>()?;
     let waiting = Waiting {
         arrival: u64::from_be_bytes(arrival.try_into().ok()?),
-        number: u64::from_be_bytes(*number),
-        entry: entry.to_vec(),
+        number: u64::from_be_bytes(value.try_into().ok()?),
     };
     Some((KeyId(*key), waiting))
 }
