@@ -1,5 +1,6 @@
 //! Live lists: the result of a query that keeps itself up to date.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use crate::engine::Engine;
 use crate::error::Result;
 
 /// The result of a query, now and after every change of it. It is pulled: changes that happen
-/// while nobody asks are taken up together.
+/// while nobody asks are taken up together. Without limit, offset and cursor only the items that
+/// changed are looked at again.
 pub struct Live<T> {
     engine: Arc<Engine>,
     scope: Scope,
@@ -22,6 +24,15 @@ pub struct Live<T> {
     watch: Watch,
     rows: Vec<Row>,
     items: Vec<Item<T>>,
+}
+
+/// What happened since the last look.
+#[derive(Debug, Default)]
+struct Changes {
+    /// Items that may have come, gone or moved.
+    keys: BTreeSet<String>,
+    /// Whether the query has to be run again.
+    all: bool,
 }
 
 impl<T> fmt::Debug for Live<T> {
@@ -58,29 +69,63 @@ impl<T: DeserializeOwned> Live<T> {
     pub async fn next(&mut self) -> Result<Option<&[Item<T>]>> {
         loop {
             let Some(notice) = self.watch.next().await else { return Ok(None) };
-            let mut relevant = self.concerns(&notice);
+            let mut changes = Changes::default();
+            self.note(notice, &mut changes);
             while let Some(notice) = self.watch.next_now() {
-                relevant |= self.concerns(&notice);
+                self.note(notice, &mut changes);
             }
-            if relevant && self.refresh()? {
+            let changed = match changes {
+                Changes { all: true, .. } => self.refresh()?,
+                Changes { keys, .. } => self.take_up(keys)?,
+            };
+            if changed {
                 return Ok(Some(&self.items));
             }
         }
     }
 
-    /// Whether a change can change the result.
-    fn concerns(&self, notice: &Notice) -> bool {
-        match notice {
-            Notice::Lagged(_) => true,
-            Notice::Event(Event { kind: EventKind::Unreadable, .. }) => false,
-            Notice::Event(event) => {
-                self.scope.policy == Policy::Document
-                    || [&event.old, &event.new]
-                        .into_iter()
-                        .flatten()
-                        .any(|value| self.plan.matches(&event.key, value))
-            }
+    /// Notes what a change can change in the result.
+    fn note(&self, notice: Notice, changes: &mut Changes) {
+        let event = match notice {
+            Notice::Lagged(_) => return changes.all = true,
+            Notice::Event(Event { kind: EventKind::Unreadable, .. }) => return,
+            Notice::Event(event) => event,
+        };
+        let values = [&event.old, &event.new];
+        let concerned = self.scope.policy == Policy::Document
+            || values.into_iter().flatten().any(|value| self.plan.matches(&event.key, value));
+        if concerned {
+            // Under a limit one item that comes or goes moves others.
+            changes.all |= !self.plan.is_whole();
+            changes.keys.insert(event.key);
         }
+    }
+
+    /// Takes up items that changed, as they are now, and says whether the result is another one.
+    fn take_up(&mut self, keys: BTreeSet<String>) -> Result<bool> {
+        let view = self.engine.view()?;
+        let mut changed = false;
+        for key in keys {
+            let value = read::item(&self.engine, &view, &self.scope, &key)?;
+            let new = value.filter(|value| self.plan.matches(&key, value));
+            let old = self.rows.iter().position(|row| row.key == key);
+            if old.map(|place| &self.rows[place].value) == new.as_ref() {
+                continue;
+            }
+            let new = new.map(|value| Row { key, value });
+            let item = new.clone().map(typed).transpose()?;
+            if let Some(place) = old {
+                self.rows.remove(place);
+                self.items.remove(place);
+            }
+            if let (Some(row), Some(item)) = (new, item) {
+                let place = self.plan.place(&self.rows, &row.key, &row.value);
+                self.rows.insert(place, row);
+                self.items.insert(place, item);
+            }
+            changed = true;
+        }
+        Ok(changed)
     }
 
     /// Runs the query again and says whether the result is another one.

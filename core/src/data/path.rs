@@ -4,7 +4,8 @@
 //! it, or is empty, cannot be addressed by a path.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::value::Value;
+use crate::value::cbor::Decoder;
+use crate::value::{Value, ValueError};
 
 /// Most segments of a path.
 pub(crate) const PATH_SEGMENTS_MAX: usize = 32;
@@ -43,6 +44,21 @@ impl Path {
             Value::List(list) => list.get(position(segment)?),
             _ => None,
         })
+    }
+
+    /// What the path leads to in a value in its stored form, if anything. Nothing else is decoded.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not what was stored.
+    pub(crate) fn of_stored(&self, bytes: &[u8]) -> std::result::Result<Option<Value>, ValueError> {
+        let mut decoder = Decoder::new(bytes);
+        for segment in &self.0 {
+            if !decoder.enter(segment, position(segment))? {
+                return Ok(None);
+            }
+        }
+        decoder.value().map(Some)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Queries: which items, in which order, how many.
 //!
 //! A [`Query`] is what an application writes down; a [`Plan`] is the same, checked. A
-//! [`Collector`] is fed the items of a collection in the order of their keys and gives the page
+//! [`Collector`] is fed the items that it is about in the order of their keys and gives the page
 //! asked for. Results are in the order of the sort fields, then of the keys; without sort fields in
 //! the order of the keys, byte by byte.
 //!
@@ -20,7 +20,7 @@ pub(crate) use self::filter::Filter;
 use super::path::Path;
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::cbor::{Decoder, Encoder};
-use crate::value::{Value, to_value};
+use crate::value::{Value, ValueError, to_value};
 
 /// Most sort fields of a query.
 pub(crate) const SORT_FIELDS_MAX: usize = 16;
@@ -201,8 +201,31 @@ impl Plan {
     /// Whether an item with this value is one of those that the query is about, wherever it
     /// stands.
     pub(crate) fn matches(&self, key: &str, value: &Value) -> bool {
+        self.has_key(key) && self.filter.matches(value)
+    }
+
+    /// The same, by the value's stored form.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not what was stored.
+    pub(crate) fn matches_stored(&self, key: &str, bytes: &[u8]) -> std::result::Result<bool, ValueError> {
+        Ok(self.has_key(key) && self.filter.matches_stored(bytes)?)
+    }
+
+    fn has_key(&self, key: &str) -> bool {
         self.ids.as_ref().is_none_or(|ids| ids.binary_search_by(|id| id.as_str().cmp(key)).is_ok())
-            && self.filter.matches(value)
+    }
+
+    /// Whether the result is all that matches: then a change of one item changes nothing else in it.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.limit == usize::MAX && self.offset == 0 && self.after.is_none()
+    }
+
+    /// Where an item stands or belongs in a result of this plan.
+    pub(crate) fn place(&self, rows: &[Row], key: &str, value: &Value) -> usize {
+        let position = self.position(key, value);
+        rows.partition_point(|row| self.compare(&self.position(&row.key, &row.value), &position).is_lt())
     }
 
     /// Whether counting needs no look at values.
@@ -295,11 +318,8 @@ impl<'p> Collector<'p> {
         Self { plan, wanted, taken: Vec::new() }
     }
 
-    /// Looks at the next item; breaks when no later one can matter.
+    /// Looks at the next item that the plan is about; breaks when no later one can matter.
     pub(crate) fn visit(&mut self, key: &str, value: Value) -> ControlFlow<()> {
-        if !self.plan.matches(key, &value) {
-            return ControlFlow::Continue(());
-        }
         let position = self.plan.position(key, &value);
         if self.plan.after.as_ref().is_some_and(|after| self.plan.compare(&position, after).is_le()) {
             return ControlFlow::Continue(());

@@ -12,7 +12,7 @@ use crate::document::OpenDocument;
 use crate::document::cache::{self, Cached, Place};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::value::{Value, cbor};
+use crate::value::{Value, ValueError, cbor};
 
 /// Decodes the stored bytes of a value.
 ///
@@ -20,8 +20,11 @@ use crate::value::{Value, cbor};
 ///
 /// [`ErrorKind::Corrupt`] if they are not what was written.
 pub(crate) fn stored_value(bytes: &[u8]) -> Result<Value> {
-    cbor::decode(bytes)
-        .map_err(|error| Error::new(ErrorKind::Corrupt, "a stored value does not decode").with_source(error))
+    cbor::decode(bytes).map_err(not_stored)
+}
+
+fn not_stored(error: ValueError) -> Error {
+    Error::new(ErrorKind::Corrupt, "a stored value does not decode").with_source(error)
 }
 
 /// The value of an item; `None` if it is not there.
@@ -120,7 +123,8 @@ fn scan(
     outcome
 }
 
-/// Visits the items that a plan may take, with their values.
+/// Visits the items that a plan is about, with their values. Of the others no more is decoded than what
+/// the plan tests.
 fn candidates(
     engine: &Engine,
     scope: &Scope,
@@ -132,7 +136,13 @@ fn candidates(
     let keys = match (plan.ids(), scope.policy) {
         (Some(ids), _) => ids.to_vec(),
         (None, Policy::Lww) => {
-            return scan(&view, scope, plan.first_key(), |key, body| Ok(visit(key, stored_value(body)?)));
+            return scan(&view, scope, plan.first_key(), |key, body| {
+                if plan.matches_stored(key, body).map_err(not_stored)? {
+                    Ok(visit(key, stored_value(body)?))
+                } else {
+                    Ok(ControlFlow::Continue(()))
+                }
+            });
         }
         (None, Policy::Document) => {
             let mut keys = Vec::new();
@@ -145,6 +155,7 @@ fn candidates(
     };
     for key in keys {
         if let Some(value) = item(engine, &view, scope, &key)?
+            && plan.matches(&key, &value)
             && visit(&key, value).is_break()
         {
             break;
@@ -172,8 +183,8 @@ pub(crate) fn count(engine: &Engine, scope: &Scope, plan: &Plan) -> Result<usize
         })?;
     } else {
         let everywhere = plan.clone().without_cursor();
-        candidates(engine, scope, &everywhere, |key, value| {
-            count += usize::from(plan.matches(key, &value));
+        candidates(engine, scope, &everywhere, |_, _| {
+            count += 1;
             ControlFlow::Continue(())
         })?;
     }

@@ -266,6 +266,63 @@ impl<'b> Decoder<'b> {
         self.nested(0)
     }
 
+    /// Passes over a value and gives its bytes. Only for bytes that were decoded once: of a value that is
+    /// passed over, no more is checked than where it ends.
+    pub(crate) fn skip(&mut self) -> Result<&'b [u8], ValueError> {
+        let start = self.rest;
+        // Values that are still to come.
+        let mut open: u64 = 1;
+        while open > 0 {
+            open -= 1;
+            let first = *self.rest.first().ok_or(ValueError::Cbor("truncated"))?;
+            if first >> 5 == MAJOR_SIMPLE {
+                self.take(match first {
+                    HALF => 3,
+                    SINGLE => 5,
+                    DOUBLE => 9,
+                    _ => 1,
+                })?;
+                continue;
+            }
+            let (major, argument) = self.head()?;
+            match major {
+                MAJOR_BYTES | MAJOR_TEXT => drop(self.take(argument)?),
+                MAJOR_LIST => open += self.plausible(argument)? as u64,
+                MAJOR_MAP => open += 2 * self.plausible(argument)? as u64,
+                _ => {}
+            }
+        }
+        Ok(&start[..start.len() - self.rest.len()])
+    }
+
+    /// Goes to an element of the list, or to the value of a key of the map, that comes next; false if
+    /// there is none, or something else comes.
+    pub(crate) fn enter(&mut self, segment: &str, position: Option<usize>) -> Result<bool, ValueError> {
+        match self.rest.first().map(|first| first >> 5) {
+            Some(MAJOR_LIST) => {
+                let (_, count) = self.head()?;
+                let Some(position) = position.filter(|position| (*position as u64) < count) else {
+                    return Ok(false);
+                };
+                for _ in 0..position {
+                    self.skip()?;
+                }
+                Ok(true)
+            }
+            Some(MAJOR_MAP) => {
+                let (_, count) = self.head()?;
+                for _ in 0..count {
+                    if self.text()? == segment {
+                        return Ok(true);
+                    }
+                    self.skip()?;
+                }
+                Ok(false)
+            }
+            _ => Ok(false),
+        }
+    }
+
     fn nested(&mut self, depth: usize) -> Result<Value, ValueError> {
         let first = *self.rest.first().ok_or(ValueError::Cbor("truncated"))?;
         if first >> 5 == MAJOR_SIMPLE {

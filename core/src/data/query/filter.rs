@@ -23,7 +23,7 @@ use std::mem::discriminant;
 
 use crate::data::path::Path;
 use crate::error::{Error, ErrorKind, Result};
-use crate::value::Value;
+use crate::value::{Value, ValueError};
 
 /// How deep `and`, `or` and `not` may nest.
 pub(crate) const FILTER_DEPTH_MAX: usize = 16;
@@ -96,6 +96,34 @@ impl Filter {
             Self::Not(filter) => !filter.matches(value),
             Self::Field(path, test) => test.passes(path.of(value)),
         }
+    }
+
+    /// Whether an item passes, by its stored form: only the fields that are tested are decoded.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not what was stored.
+    pub(crate) fn matches_stored(&self, bytes: &[u8]) -> std::result::Result<bool, ValueError> {
+        Ok(match self {
+            Self::All(filters) => {
+                for filter in filters {
+                    if !filter.matches_stored(bytes)? {
+                        return Ok(false);
+                    }
+                }
+                true
+            }
+            Self::Any(filters) => {
+                for filter in filters {
+                    if filter.matches_stored(bytes)? {
+                        return Ok(true);
+                    }
+                }
+                false
+            }
+            Self::Not(filter) => !filter.matches_stored(bytes)?,
+            Self::Field(path, test) => test.passes(path.of_stored(bytes)?.as_ref()),
+        })
     }
 
     /// Whether every item passes, without a look at it.

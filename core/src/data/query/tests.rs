@@ -36,7 +36,10 @@ fn run(query: &Query, items: &[(String, Value)]) -> Result<Page> {
     let mut collector = Collector::new(&plan);
     for (key, value) in sorted {
         let before_start = plan.first_key().is_some_and(|first| key.as_str() < first);
-        if !before_start && collector.visit(&key, value).is_break() {
+        let stored = crate::value::cbor::encode(&value).expect("storable");
+        let matches = plan.matches(&key, &value);
+        assert_eq!(plan.matches_stored(&key, &stored), Ok(matches), "{query:?} of {value:?}");
+        if !before_start && matches && collector.visit(&key, value).is_break() {
             break;
         }
     }
