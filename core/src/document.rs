@@ -14,6 +14,7 @@
 //! bounded, compressed ones are refused, and they are applied to a copy, which is dropped if that
 //! fails or panics.
 
+mod bounds;
 pub(crate) mod cache;
 pub(crate) mod edit;
 pub(crate) mod handle;
@@ -34,8 +35,8 @@ use crate::value::{Value, ValueError};
 /// One change of a document, parsed.
 pub(crate) type DocumentChange = Change;
 
-/// Most operations in one change: each takes memory when the change is applied, however well it
-/// compresses.
+/// Most operations in one change, and most places in each of its columns: each takes memory when the
+/// change is applied, however well it compresses.
 pub(crate) const CHANGE_OPERATIONS_MAX: usize = 1 << 20;
 
 /// Text positions count Unicode scalar values, whatever features other crates switch on.
@@ -83,13 +84,11 @@ pub(crate) fn parse_change(bytes: &[u8]) -> Result<Change, DocumentError> {
     if bytes.get(offset) != Some(&plain) {
         return Err(DocumentError::Malformed);
     }
+    bounds::check(bytes)?;
     let change = guarded(|| Change::from_bytes(bytes.to_vec()))
         .and_then(Result::ok)
         .filter(|change| change.raw_bytes() == bytes)
         .ok_or(DocumentError::Malformed)?;
-    if change.len() > CHANGE_OPERATIONS_MAX {
-        return Err(DocumentError::TooLarge);
-    }
     Ok(change)
 }
 
@@ -278,6 +277,11 @@ impl OpenDocument {
         let change = self.doc.get_change_by_hash(&hash).expect("the change was made just now");
         self.ahead.push(change.clone());
         change
+    }
+
+    /// Whether a change made here is in the content: not if what it rests on was taken back.
+    pub(crate) fn has(&mut self, hash: &ChangeHash) -> bool {
+        self.doc.get_change_by_hash(hash).is_some()
     }
 
     /// Takes back changes made here whose entry is not written.

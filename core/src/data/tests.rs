@@ -1,5 +1,8 @@
 //! The handles over a real log, in memory.
 
+mod in_flight;
+mod live;
+
 use std::sync::{Arc, RwLock};
 
 use proptest::prelude::*;
@@ -29,6 +32,11 @@ const NOW: u64 = EARLIEST_MS + 1_000_000;
 
 /// The engine of a fresh workspace with one device.
 fn engine(seed: u64) -> Arc<Engine> {
+    engine_on(seed, &MemoryStorage::new())
+}
+
+/// The engine of a fresh workspace on a disk.
+fn engine_on(seed: u64, storage: &MemoryStorage) -> Arc<Engine> {
     let random: Arc<SeededRandom> = Arc::new(SeededRandom::new(seed));
     let wall = Arc::new(ManualClock::new(NOW));
     let root = Arc::new(RootKeys::derive(&Secret::generate(&*random)));
@@ -53,7 +61,7 @@ fn engine(seed: u64) -> Arc<Engine> {
         Arc::clone(&shared),
     );
     let options = LogOptions {
-        storage: Arc::new(MemoryStorage::new()),
+        storage: Arc::new(storage.clone()),
         clock: wall.clone(),
         random: random.clone(),
         state_key: None,
@@ -89,6 +97,10 @@ struct Todo {
 
 fn todo(id: &str, title: &str) -> Todo {
     Todo { id: id.into(), title: title.into(), done: false }
+}
+
+fn json_value(text: &str) -> Value {
+    Value::from_json(text).expect("valid")
 }
 
 fn kind<T: std::fmt::Debug>(result: crate::Result<T>) -> ErrorKind {

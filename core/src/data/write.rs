@@ -7,14 +7,16 @@
 //! is read before the tables.
 //!
 //! If the log refuses a write, one submitted after it that was computed from it may still succeed;
-//! the caller of the first was told that it failed.
+//! the caller of the first was told that it failed. Changes of documents are another matter: one that
+//! rests on a change that was never written would wait for ever on every device. So what was submitted
+//! after it for the same document fails too, with the same error, and is taken back.
 
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use tidelog_log::ids::StreamId;
-use tidelog_log::log::Committed;
+use tidelog_log::log::{Committed, LogError};
 use tidelog_log::state::StateView;
 
 use super::address::{Policy, Scope, check_key};
@@ -48,9 +50,46 @@ struct InFlight {
 #[derive(Debug, Default)]
 struct Lane {
     in_flight: Mutex<InFlight>,
-    /// Submissions that are visible by now, or failed. Apart from the rest, so that the log can
-    /// report while a submission is being made.
-    landed: Mutex<HashSet<u64>>,
+    /// What the log reports of. Apart from the rest, so that it can while a submission is being made.
+    reports: Mutex<Reports>,
+}
+
+#[derive(Debug, Default)]
+struct Reports {
+    /// Submissions that are visible by now, or failed.
+    landed: HashSet<u64>,
+    /// Submissions on their way that change documents.
+    changing: BTreeMap<u64, Changing>,
+    /// Why a submission that changes documents failed, if one did.
+    failed: Option<LogError>,
+}
+
+/// A submission that changes documents.
+#[derive(Debug)]
+struct Changing {
+    documents: Vec<Vec<u8>>,
+    /// Why it cannot be written: what it rests on was not.
+    broken: Arc<OnceLock<LogError>>,
+}
+
+impl Reports {
+    /// A submission was written, or refused; then what rests on it must not be written either.
+    fn settle(&mut self, ticket: u64, failed: Option<&LogError>) {
+        self.landed.insert(ticket);
+        let (Some(settled), Some(error)) = (self.changing.remove(&ticket), failed) else { return };
+        self.failed = Some(error.clone());
+        if settled.broken.get().is_some() {
+            // What rests on it was told with it.
+            return;
+        }
+        let mut lost: HashSet<Vec<u8>> = settled.documents.into_iter().collect();
+        for later in self.changing.range(ticket..).map(|(_, later)| later) {
+            if later.documents.iter().any(|document| lost.contains(document)) {
+                later.broken.get_or_init(|| error.clone());
+                lost.extend(later.documents.iter().cloned());
+            }
+        }
+    }
 }
 
 /// The databases written to since the workspace was opened.
@@ -84,7 +123,7 @@ impl Lane {
     /// What is in flight, without what landed.
     fn in_flight(&self) -> MutexGuard<'_, InFlight> {
         let mut in_flight = lock(&self.in_flight);
-        let landed = std::mem::take(&mut *lock(&self.landed));
+        let landed = std::mem::take(&mut lock(&self.reports).landed);
         if !landed.is_empty() {
             in_flight.items.retain(|_, (ticket, _)| !landed.contains(ticket));
         }
@@ -101,7 +140,7 @@ pub(crate) struct Writer<'w> {
     bytes: usize,
     made: HashMap<Vec<u8>, Flight>,
     /// Changes made to documents.
-    ahead: Vec<(Place, ChangeHash)>,
+    ahead: Vec<AheadChange>,
 }
 
 impl<'w> Writer<'w> {
@@ -222,7 +261,8 @@ impl<'w> Writer<'w> {
         let actor = document::actor(&self.engine.device(), &tables::part_row(scope, key));
         let (result, made) = read::document_at(self.engine, &place, scope, key, |open| change(open, actor))?;
         if let Some(change) = made {
-            self.ahead.push((Arc::clone(&place), change.hash()));
+            let document = tables::part_row(scope, key);
+            self.ahead.push(AheadChange { document, place: Arc::clone(&place), hash: change.hash() });
             let action = Action::Change(change.raw_bytes().to_vec());
             self.push(scope, key, action, Flight::Document { place, deleted: false })?;
         }
@@ -311,12 +351,30 @@ impl Engine {
         }
         in_flight.submitted += 1;
         let ticket = in_flight.submitted;
-        let reporting = Arc::clone(&lane);
-        let pending = self.submit(stream, &operations.encode(), move |written| {
-            if written {
-                ahead.keep();
+        let broken = Arc::new(OnceLock::new());
+        if !ahead.0.is_empty() {
+            let documents = ahead.0.iter().map(|change| change.document.clone()).collect();
+            let changing = Changing { documents, broken: Arc::clone(&broken) };
+            lock(&lane.reports).changing.insert(ticket, changing);
+            // From here on it hears of failures. One may have come since the changes were made.
+            if !ahead.is_sound() {
+                let mut reports = lock(&lane.reports);
+                reports.changing.remove(&ticket);
+                return Err(reports.failed.clone().unwrap_or(LogError::Closed).into());
             }
-            lock(&reporting.landed).insert(ticket);
+        }
+        let reporting = Arc::clone(&lane);
+        let unless = Box::new(move || broken.get().cloned());
+        let pending = self.submit(stream, &operations.encode(), unless, move |failed| {
+            match failed {
+                None => ahead.keep(),
+                Some(_) => drop(ahead),
+            }
+            lock(&reporting.reports).settle(ticket, failed);
+        });
+        let pending = pending.inspect_err(|_| {
+            // It never got to the log; nobody has seen its changes yet, so nothing rests on them.
+            lock(&lane.reports).changing.remove(&ticket);
         })?;
         in_flight.items.extend(made.into_iter().map(|(row, flight)| (row, (ticket, flight))));
         Ok((result, Some(pending)))
@@ -344,9 +402,23 @@ impl Engine {
 }
 
 /// Changes to open documents that are taken back when this is dropped, unless they were written.
-struct Ahead(Vec<(Place, ChangeHash)>);
+struct Ahead(Vec<AheadChange>);
+
+/// A change that an open document has ahead of its entry.
+struct AheadChange {
+    document: Vec<u8>,
+    place: Place,
+    hash: ChangeHash,
+}
 
 impl Ahead {
+    /// Whether the documents have all these changes, with all they rest on.
+    fn is_sound(&self) -> bool {
+        self.0.iter().all(|change| {
+            cache::lock(&change.place).as_mut().is_some_and(|cached| cached.document.has(&change.hash))
+        })
+    }
+
     fn keep(mut self) {
         self.0.clear();
     }
@@ -355,9 +427,9 @@ impl Ahead {
 impl Drop for Ahead {
     fn drop(&mut self) {
         // The last one first: nothing else rests on it.
-        for (place, hash) in self.0.drain(..).rev() {
-            if let Some(cached) = cache::lock(&place).as_mut() {
-                cached.document.retract(&[hash]);
+        for change in self.0.drain(..).rev() {
+            if let Some(cached) = cache::lock(&change.place).as_mut() {
+                cached.document.retract(&[change.hash]);
             }
         }
     }
