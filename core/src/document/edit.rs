@@ -20,6 +20,10 @@ impl From<AutomergeError> for Error {
 ///
 /// Paths lead through maps and lists: `address.city`, `todos.0.done`. Missing maps on the way are
 /// made; positions in lists must be there.
+///
+/// A text, list, counter or map that is missing is made. Where two devices make one at the same place
+/// at the same time, one of the two is shown, the same on every device, and what was written into the
+/// other is not: make what several will write into before they do.
 #[derive(Debug)]
 pub struct Edit<'d> {
     doc: &'d mut AutoCommit,
