@@ -57,6 +57,7 @@ pub use keys::vault::Key;
 pub use net::{Link, LinkEvent, LinkEvents, LinkProgress, LinkState, SyncReport};
 pub use tidelog_log::directory::Role;
 pub use tidelog_log::ids::{DeviceId, EntryId, UserId, WorkspaceId};
+pub use tidelog_log::session::Direction;
 pub use value::{Value, from_value, to_value};
 pub use workspace::{
     BackupInfo, BackupKey, BackupReport, DeviceInfo, EntryInfo, Environment, Invite, InviteOptions,

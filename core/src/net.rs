@@ -25,7 +25,7 @@ use std::sync::Arc;
 use tidelog_log::crypto::Signer;
 use tidelog_log::env::{Clock, Random};
 use tidelog_log::frames::BoxId;
-use tidelog_log::session::{Bans, Member, Replica};
+use tidelog_log::session::{Bans, Direction, Member, Replica};
 use tidelog_log::trie::Filter;
 use tokio::sync::watch;
 
@@ -70,6 +70,9 @@ pub(crate) struct Party {
     pub(crate) changed: watch::Receiver<u64>,
     /// The mailboxes that this device holds open for its invites.
     pub(crate) mail: Arc<dyn MailDesk>,
+    /// What is synced, and which way.
+    pub(crate) streams: Filter,
+    pub(crate) direction: Direction,
 }
 
 impl fmt::Debug for Party {
@@ -83,7 +86,8 @@ impl Party {
         Member {
             replica: Arc::clone(&self.replica),
             signer: Arc::clone(&self.signer),
-            streams: Filter::All,
+            streams: self.streams.clone(),
+            direction: self.direction,
             bans: Arc::clone(&self.bans),
         }
     }

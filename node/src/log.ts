@@ -46,18 +46,24 @@ export class Log {
     })
   }
 
-  /** Takes over what another log has and this one lacks. */
-  pullFrom(other: Log): Promise<Transfer> {
-    return later(() => this.#native.pullFrom(other.#native))
+  /** Takes over what another log has and this one lacks, or what the relay at an address has of this database. */
+  pullFrom(other: Log | string): Promise<Transfer> {
+    return later(() =>
+      typeof other === 'string' ? this.#native.pullFromRelay(other) : this.#native.pullFrom(other.#native),
+    )
   }
 
-  /** Gives another log what this one has and it lacks. */
-  pushTo(other: Log): Promise<Transfer> {
-    return later(() => this.#native.pushTo(other.#native))
+  /** Gives another log, or the relay at an address, what this one has and it lacks. */
+  pushTo(other: Log | string): Promise<Transfer> {
+    return later(() =>
+      typeof other === 'string' ? this.#native.pushToRelay(other) : this.#native.pushTo(other.#native),
+    )
   }
 
   /** Both. */
-  syncWith(other: Log): Promise<Transfer> {
-    return later(() => this.#native.syncWith(other.#native))
+  syncWith(other: Log | string): Promise<Transfer> {
+    return later(() =>
+      typeof other === 'string' ? this.#native.syncWithRelay(other) : this.#native.syncWith(other.#native),
+    )
   }
 }

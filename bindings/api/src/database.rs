@@ -16,11 +16,12 @@ use crate::types::{CollectionOptions, Item, Watch};
 #[derive(Debug, Clone)]
 pub struct Database {
     core: Handle<tidelog::Database>,
+    workspace: Handle<tidelog::Workspace>,
 }
 
 impl Database {
-    pub(crate) fn new(core: tidelog::Database) -> Self {
-        Self { core: handle(core) }
+    pub(crate) fn new(core: tidelog::Database, workspace: Handle<tidelog::Workspace>) -> Self {
+        Self { core: handle(core), workspace }
     }
 
     /// Its name.
@@ -78,7 +79,7 @@ impl Database {
     ///
     /// Only [`Forked`](ErrorKind::Forked).
     pub fn log(&self) -> Result<Log> {
-        guard(|| Ok(Log::new(self.core.log())))
+        guard(|| Ok(Log::new(self.core.log(), Arc::clone(&self.workspace))))
     }
 }
 

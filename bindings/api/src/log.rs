@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tidelog::EntryId;
+use tidelog::{Direction, EntryId};
 
 use crate::call::Call;
 use crate::error::{Error, Result};
@@ -13,11 +13,21 @@ use crate::types::{Changes, Entries, Transfer};
 #[derive(Debug, Clone)]
 pub struct Log {
     core: Handle<tidelog::LogHandle>,
+    workspace: Handle<tidelog::Workspace>,
 }
 
 impl Log {
-    pub(crate) fn new(core: tidelog::LogHandle) -> Self {
-        Self { core: handle(core) }
+    pub(crate) fn new(core: tidelog::LogHandle, workspace: Handle<tidelog::Workspace>) -> Self {
+        Self { core: handle(core), workspace }
+    }
+
+    /// Syncs this log with that of a relay, other databases left alone.
+    fn exchange(&self, url: String, direction: Direction) -> Call<Transfer> {
+        let (core, workspace) = (Arc::clone(&self.core), Arc::clone(&self.workspace));
+        Call::task(async move {
+            let report = workspace.exchange(&core, &url, direction).await?;
+            Ok(Transfer { received: report.received, sent: report.sent })
+        })
     }
 
     /// The ids of all entries held.
@@ -118,6 +128,35 @@ impl Log {
             let (received, sent) = core.sync_with(&other)?;
             Ok(Transfer { received: received as u64, sent: sent as u64 })
         })
+    }
+
+    /// Takes over what a relay has of this database and this log lacks; gives it nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for what is not an address,
+    /// [`Network`](crate::ErrorKind::Network), [`RelayRefused`](crate::ErrorKind::RelayRefused),
+    /// [`Protocol`](crate::ErrorKind::Protocol).
+    pub fn pull_from_relay(&self, url: String) -> Call<Transfer> {
+        self.exchange(url, Direction::Pull)
+    }
+
+    /// Gives a relay what this log has and it lacks; takes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`pull_from_relay`](Self::pull_from_relay).
+    pub fn push_to_relay(&self, url: String) -> Call<Transfer> {
+        self.exchange(url, Direction::Push)
+    }
+
+    /// Both.
+    ///
+    /// # Errors
+    ///
+    /// As [`pull_from_relay`](Self::pull_from_relay).
+    pub fn sync_with_relay(&self, url: String) -> Call<Transfer> {
+        self.exchange(url, Direction::Both)
     }
 }
 

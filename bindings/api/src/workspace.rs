@@ -148,7 +148,10 @@ impl Workspace {
     ///
     /// Only [`Forked`](crate::ErrorKind::Forked).
     pub fn database(&self, name: &str) -> Result<Database> {
-        guard(|| Ok(Database::new(self.open_core()?.database(name))))
+        guard(|| {
+            let core = self.open_core()?;
+            Ok(Database::new(core.database(name), Arc::clone(core)))
+        })
     }
 
     /// The names of its databases.

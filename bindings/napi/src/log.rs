@@ -65,4 +65,22 @@ impl Log {
     pub fn sync_with<'env>(&self, env: &'env Env, other: &Log) -> Result<PromiseRaw<'env, Transfer>> {
         promise(env, self.0.sync_with(&other.0), Transfer::from)
     }
+
+    /// Takes over what a relay has of this database and this log lacks.
+    #[napi(catch_unwind)]
+    pub fn pull_from_relay<'env>(&self, env: &'env Env, url: String) -> Result<PromiseRaw<'env, Transfer>> {
+        promise(env, self.0.pull_from_relay(url), Transfer::from)
+    }
+
+    /// Gives a relay what this log has and it lacks.
+    #[napi(catch_unwind)]
+    pub fn push_to_relay<'env>(&self, env: &'env Env, url: String) -> Result<PromiseRaw<'env, Transfer>> {
+        promise(env, self.0.push_to_relay(url), Transfer::from)
+    }
+
+    /// Both, with a relay.
+    #[napi(catch_unwind)]
+    pub fn sync_with_relay<'env>(&self, env: &'env Env, url: String) -> Result<PromiseRaw<'env, Transfer>> {
+        promise(env, self.0.sync_with_relay(url), Transfer::from)
+    }
 }

@@ -65,4 +65,34 @@ impl Log {
     fn sync_with<'py>(&self, py: Python<'py>, other: &Self, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
         make(py, self.0.sync_with(&other.0), on)
     }
+
+    #[pyo3(signature = (url, on=None))]
+    fn pull_from_relay<'py>(
+        &self,
+        py: Python<'py>,
+        url: String,
+        on: On<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.pull_from_relay(url), on)
+    }
+
+    #[pyo3(signature = (url, on=None))]
+    fn push_to_relay<'py>(
+        &self,
+        py: Python<'py>,
+        url: String,
+        on: On<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.push_to_relay(url), on)
+    }
+
+    #[pyo3(signature = (url, on=None))]
+    fn sync_with_relay<'py>(
+        &self,
+        py: Python<'py>,
+        url: String,
+        on: On<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.sync_with_relay(url), on)
+    }
 }

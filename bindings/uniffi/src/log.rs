@@ -52,4 +52,19 @@ impl Log {
     pub async fn sync_with(&self, other: Arc<Self>) -> Result<Transfer> {
         Ok(self.0.sync_with(&other.0).await?)
     }
+
+    /// Takes over what a relay has of this database and this log lacks.
+    pub async fn pull_from_relay(&self, url: String) -> Result<Transfer> {
+        Ok(self.0.pull_from_relay(url).await?)
+    }
+
+    /// Gives a relay what this log has and it lacks.
+    pub async fn push_to_relay(&self, url: String) -> Result<Transfer> {
+        Ok(self.0.push_to_relay(url).await?)
+    }
+
+    /// Both, with a relay.
+    pub async fn sync_with_relay(&self, url: String) -> Result<Transfer> {
+        Ok(self.0.sync_with_relay(url).await?)
+    }
 }

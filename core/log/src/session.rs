@@ -35,7 +35,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use bans::Bans;
-pub use event::{Peer, Progress, SessionError, SessionEvent, Traffic};
+pub use event::{Direction, Peer, Progress, SessionError, SessionEvent, Traffic};
 pub use host::{Host, Letter};
 pub use replica::{Cursor, Fault, Missing, Receipt, Refused, Replica, ReplicaError};
 pub use turn::Turn;
@@ -58,10 +58,19 @@ pub struct Member {
     pub replica: Arc<dyn Replica>,
     /// Proves the device's key.
     pub signer: Arc<dyn Signer>,
-    /// The streams that the replica holds; a set must hold stream zero.
+    /// The streams to sync; a set must hold stream zero.
     pub streams: Filter,
     /// The peers that this workspace keeps out.
     pub bans: Arc<Bans>,
+    /// Which way entries go. Only the side that opens a session may ask for one way.
+    pub direction: Direction,
+}
+
+impl Member {
+    /// How far the peer's entries are held, which invites it to go on from there.
+    fn cursor(&self, key: &[u8; 32]) -> Option<Cursor> {
+        self.replica.cursor(key).filter(|_| self.direction != Direction::Push)
+    }
 }
 
 impl fmt::Debug for Member {
@@ -441,8 +450,8 @@ impl Session {
         match &self.role {
             Role::Client { relay, member: Some(member) } => {
                 let peer = Peer::Relay(*relay);
-                let sync = Sync::new(member.replica.clone(), peer, true, &member.streams);
-                let cursor = member.replica.cursor(&cursor_key(&peer, &member.streams));
+                let sync = Sync::new(member.replica.clone(), peer, true, &member.streams, member.direction);
+                let cursor = member.cursor(&cursor_key(&peer, &member.streams));
                 self.greet(cursor)?;
                 self.sync = Some(sync);
             }
@@ -549,13 +558,14 @@ impl Session {
                     streams: Filter::All,
                 };
                 self.outbox.push(&Frame::Hello(hello));
-                self.sync = Some(Sync::new(replica, peer, false, &Filter::All));
+                self.sync = Some(Sync::new(replica, peer, false, &Filter::All, Direction::Both));
             }
             Role::Peer { initiator, member, .. } => {
                 let initiator = *initiator;
-                let sync = Sync::new(member.replica.clone(), peer, initiator, &member.streams);
+                let direction = if initiator { member.direction } else { Direction::Both };
+                let sync = Sync::new(member.replica.clone(), peer, initiator, &member.streams, direction);
                 let common = common_streams(&member.streams, &hello.streams);
-                let cursor = member.replica.cursor(&cursor_key(&peer, &common));
+                let cursor = member.cursor(&cursor_key(&peer, &common));
                 self.sync = Some(sync);
                 if initiator {
                     self.greet(cursor)?;

@@ -230,7 +230,8 @@ impl LogHandle {
         Ok(Changes { items, cursor: format!("{epoch}.{last}") })
     }
 
-    fn stream(&self) -> Result<StreamId> {
+    /// The stream of the database.
+    pub(crate) fn stream(&self) -> Result<StreamId> {
         Ok(self.database.id()?.stream)
     }
 

@@ -129,6 +129,8 @@ impl Device {
             signer: workspace.device(number),
             changed: changed.subscribe(),
             mail: Arc::clone(&desk) as Arc<dyn MailDesk>,
+            streams: Filter::All,
+            direction: Direction::Both,
         };
         Self { log, party, desk, changed, _subscription: subscription }
     }

@@ -3,9 +3,13 @@
 use std::sync::{Arc, PoisonError};
 
 use tidelog_log::directory::{Op, Role};
+use tidelog_log::ids::StreamId;
+use tidelog_log::session::Direction;
+use tidelog_log::trie::Filter;
 
 use super::Workspace;
 use super::invites::DeskHandle;
+use crate::data::LogHandle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::{self, Dial, Link, Party, RelayAddress, SyncReport};
 
@@ -25,6 +29,21 @@ impl Workspace {
     /// Dropping the future drops the connection; what was exchanged until then is kept.
     pub async fn sync(&self, url: &str) -> Result<SyncReport> {
         net::sync_once(&self.dial(url)?, &self.party()).await
+    }
+
+    /// Syncs the log of one database with a relay once, both ways or one way; what of the directory
+    /// its entries rest on goes with them. Other databases are left alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Workspace::sync`].
+    ///
+    /// # Cancellation
+    ///
+    /// As [`Workspace::sync`].
+    pub async fn exchange(&self, log: &LogHandle, url: &str, direction: Direction) -> Result<SyncReport> {
+        let streams = Filter::Streams([StreamId::DIRECTORY, log.stream()?].into());
+        net::sync_once(&self.dial(url)?, &Party { streams, direction, ..self.party() }).await
     }
 
     /// Stays connected to a relay until the link is stopped or the workspace is shut down, through
@@ -65,6 +84,8 @@ impl Workspace {
             bans: Arc::clone(&engine.bans),
             changed: engine.changed.subscribe(),
             mail: Arc::new(DeskHandle(Arc::clone(&self.inner.desk))),
+            streams: Filter::All,
+            direction: Direction::Both,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tidelog_log::log::LogError;
-use tidelog_log::session::{Member, Role, Session, SessionError};
+use tidelog_log::session::{Direction, Member, Role, Session, SessionError};
 use tidelog_log::trie::Filter;
 
 use super::Workspace;
@@ -70,6 +70,7 @@ fn session(engine: &Engine, initiator: bool) -> Result<Session> {
             replica: Arc::clone(&engine.log) as Arc<_>,
             signer: Arc::clone(&engine.keys) as Arc<_>,
             streams: Filter::All,
+            direction: Direction::Both,
             bans: Arc::clone(&engine.bans),
         },
     };

@@ -370,14 +370,20 @@ class Log:
         """What changed after a cursor, one item for each key at its latest change; from the beginning without one."""
         return _shape.changes(self._native.changes_since(cursor, limit))
 
-    def pull_from(self, other: Log) -> Transfer:
-        """Takes over what another log has and this one lacks."""
+    def pull_from(self, other: Log | str) -> Transfer:
+        """Takes over what another log has and this one lacks, or what the relay at an address has of this database."""
+        if isinstance(other, str):
+            return Transfer(**self._native.pull_from_relay(other))
         return Transfer(**self._native.pull_from(other._native))
 
-    def push_to(self, other: Log) -> Transfer:
-        """Gives another log what this one has and it lacks."""
+    def push_to(self, other: Log | str) -> Transfer:
+        """Gives another log, or the relay at an address, what this one has and it lacks."""
+        if isinstance(other, str):
+            return Transfer(**self._native.push_to_relay(other))
         return Transfer(**self._native.push_to(other._native))
 
-    def sync_with(self, other: Log) -> Transfer:
+    def sync_with(self, other: Log | str) -> Transfer:
         """Both."""
+        if isinstance(other, str):
+            return Transfer(**self._native.sync_with_relay(other))
         return Transfer(**self._native.sync_with(other._native))

@@ -7,6 +7,18 @@ use crate::session::Refused;
 
 use super::replica::ReplicaError;
 
+/// Which way entries go between two replicas.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Both ways: in the end both hold the same.
+    #[default]
+    Both,
+    /// Only here: what the peer lacks stays away from it.
+    Pull,
+    /// Only there: what is lacking here stays away.
+    Push,
+}
+
 /// Who is at the other end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Peer {

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::arrivals::Arrivals;
 use super::budget::Budget;
-use super::event::SessionEvent;
+use super::event::{Direction, SessionEvent};
 use super::limits::{BATCH_BYTES, LOOKUP_UNITS, OUTBOX_BYTES, READ_UNITS, WINDOW_BYTES};
 use super::sync::{Out, Stop, Sync, close};
 use crate::batch::BatchWriter;
@@ -198,6 +198,9 @@ impl Sync {
 
     fn read_arrivals(&mut self, budget: &mut Budget) -> Result<bool, Stop> {
         let arrivals = self.replica.arrivals();
+        if self.direction == Direction::Pull {
+            self.send.start_at(arrivals);
+        }
         let Some(sent) = self.send.sent.filter(|sent| *sent < arrivals) else { return Ok(false) };
         budget.spend(READ_UNITS);
         let entries = self.replica.entries_after(sent, &self.filter, BATCH_BYTES)?;

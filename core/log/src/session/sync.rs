@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::budget::Budget;
-use super::event::{Peer, Progress, SessionEvent};
+use super::event::{Direction, Peer, Progress, SessionEvent};
 use super::limits::STALL_MS;
 use super::outbox::Outbox;
 use super::receive::Receiving;
@@ -89,6 +89,7 @@ pub(super) struct Sync {
     pub(super) filter: Filter,
     /// The name under which it is kept how far the peer's entries of these streams are held.
     pub(super) cursor_key: [u8; 32],
+    pub(super) direction: Direction,
     /// Whether the directory has the peer: until then nothing is sent to it but roots.
     pub(super) admitted: bool,
     pub(super) send: Sending,
@@ -134,7 +135,13 @@ pub(super) fn cursor_key(peer: &Peer, filter: &Filter) -> [u8; 32] {
 
 impl Sync {
     /// Starts with what is known before the peer's greeting: at an initiator, a root is due.
-    pub(super) fn new(replica: Arc<dyn Replica>, peer: Peer, initiator: bool, own: &Filter) -> Self {
+    pub(super) fn new(
+        replica: Arc<dyn Replica>,
+        peer: Peer,
+        initiator: bool,
+        own: &Filter,
+        direction: Direction,
+    ) -> Self {
         let admitted = match &peer {
             Peer::Relay(_) => true,
             Peer::Device(device) => replica.is_member(device),
@@ -148,6 +155,7 @@ impl Sync {
             peer,
             initiator,
             filter: own.clone(),
+            direction,
             admitted,
             sent_frames: 0,
             seen_frames: 0,
@@ -184,6 +192,10 @@ impl Sync {
 
     /// The peer says what it holds.
     pub(super) fn on_root(&mut self, theirs: Root, out: &mut Out<'_>) -> Result<(), Stop> {
+        if theirs.arrivals == 0 && self.direction == Direction::Pull {
+            self.reach(out);
+            return Ok(());
+        }
         if theirs.arrivals == 0 {
             self.send.resume(0, self.replica.arrivals());
         }
@@ -205,11 +217,16 @@ impl Sync {
         self.send.confirm(arrivals, out);
         self.receive.confirm(theirs.arrivals, &*self.replica, &self.cursor_key, out.now_ms);
         self.walk.reset();
+        self.reach(out);
+        // The peer learns it from a root of the same value; one that it has is enough.
+        self.root_due = self.last_root.is_none_or(|last| last.root.root != theirs.root);
+    }
+
+    /// Both sides hold what this sync is to give them, once what is on its way has come.
+    pub(super) fn reach(&mut self, out: &mut Out<'_>) {
         if !std::mem::replace(&mut self.synced, true) {
             out.events.push_back(SessionEvent::Synced);
         }
-        // The peer learns it from a root of the same value; one that it has is enough.
-        self.root_due = self.last_root.is_none_or(|last| last.root.root != theirs.root);
     }
 
     fn on_different(&mut self, theirs: Root, arrivals: u64, out: &mut Out<'_>) -> Result<(), Stop> {

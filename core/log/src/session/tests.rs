@@ -60,8 +60,13 @@ fn random(seed: u64) -> Arc<dyn Random> {
 }
 
 fn member(replica: &Arc<MemoryReplica>, device: u8) -> Member {
-    let bans = Arc::default();
-    Member { replica: replica.clone(), signer: Arc::new(signer(device)), streams: Filter::All, bans }
+    Member {
+        replica: replica.clone(),
+        signer: Arc::new(signer(device)),
+        streams: Filter::All,
+        direction: Direction::Both,
+        bans: Arc::default(),
+    }
 }
 
 fn client(replica: &Arc<MemoryReplica>, device: u8) -> Session {

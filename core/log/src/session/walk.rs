@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::budget::Budget;
+use super::event::Direction;
 use super::limits::{NODE_UNITS, OUTBOX_BYTES_MAX, ROUNDS_MAX, WALK_NODES_MAX};
 use super::send::Range;
 use super::sync::{Out, Stop, Sync, close};
@@ -221,13 +222,13 @@ impl Sync {
         Ok(())
     }
 
-    /// All differences are known: what is lacking here is wanted.
+    /// All differences are known: what is lacking here is wanted, unless entries only go there.
     fn plan_wants(&mut self, out: &mut Out<'_>) -> Result<(), Stop> {
         let Some(active) = &mut self.walk.active else { return Ok(()) };
         let current = self.replica.frontier().0;
         for ((stream, device), theirs) in &active.different {
             let mut lacking = false;
-            for tip in theirs {
+            for tip in theirs.iter().filter(|_| self.direction != Direction::Push) {
                 lacking |= self.replica.position(&tip.id)?.is_none();
             }
             if lacking && self.filter.contains(stream) {
@@ -242,7 +243,7 @@ impl Sync {
         let Some(active) = &mut self.walk.active else { return Ok(()) };
         let count = active.wants.len().min(WANT_RANGES_MAX);
         if count == 0 {
-            return self.finish_walk();
+            return self.finish_walk(out);
         }
         let mut ranges: Vec<_> = active.wants.drain(..count).collect();
         ranges.sort_by_key(|(stream, ..)| *stream);
@@ -280,8 +281,9 @@ impl Sync {
         }
     }
 
-    /// Everything wanted has come: the peer gets what it lacks, then roots are compared.
-    fn finish_walk(&mut self) -> Result<(), Stop> {
+    /// Everything wanted has come: the peer gets what it lacks, unless entries only come here. Then
+    /// roots are compared; they stay different where entries go one way.
+    fn finish_walk(&mut self, out: &mut Out<'_>) -> Result<(), Stop> {
         let Some(active) = self.walk.active.take() else { return Ok(()) };
         if !self.admitted {
             return Err(close(Code::NotAdmitted, "the other device is not a member of the workspace"));
@@ -289,7 +291,7 @@ impl Sync {
         let current = self.replica.frontier().0;
         for ((stream, device), theirs) in &active.different {
             for tip in current.tips(stream, device) {
-                if !theirs.contains(tip) {
+                if self.direction != Direction::Pull && !theirs.contains(tip) {
                     let after = self.parting(*stream, *device, tip, theirs)?;
                     let range = Range::Branch { stream: *stream, device: *device, tip: tip.id, after };
                     self.send.push_range(range);
@@ -297,7 +299,10 @@ impl Sync {
             }
         }
         self.send.start_at(active.arrivals);
-        self.want_root();
+        match self.direction {
+            Direction::Both => self.want_root(),
+            Direction::Pull | Direction::Push => self.reach(out),
+        }
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use tidelog_log::crypto::Signer;
 use tidelog_log::env::SystemRandom;
 use tidelog_log::log::Log;
-use tidelog_log::session::{Member, Replica, Role, Session, SessionError};
+use tidelog_log::session::{Direction, Member, Replica, Role, Session, SessionError};
 use tidelog_log::testing::START_MS;
 use tidelog_log::trie::Filter;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -30,8 +30,13 @@ pub(crate) async fn connect(address: &str) -> Socket {
 }
 
 pub(crate) fn session(relay: [u8; 32], log: &Arc<Log>, signer: Arc<dyn Signer>) -> Session {
-    let replica = Arc::clone(log) as Arc<dyn Replica>;
-    let member = Member { replica, signer, streams: Filter::All, bans: Arc::default() };
+    let member = Member {
+        replica: Arc::clone(log) as Arc<dyn Replica>,
+        signer,
+        streams: Filter::All,
+        direction: Direction::Both,
+        bans: Arc::default(),
+    };
     let role = Role::Client { relay, member: Some(member) };
     Session::new(role, Arc::new(SystemRandom), START_MS).expect("starts")
 }

@@ -8,7 +8,7 @@ use tidelog_log::env::{Clock as _, ManualClock, SeededRandom, random_array};
 use tidelog_log::frames::BoxId;
 use tidelog_log::ids::{EntryId, StreamId, UserId, WorkspaceId};
 use tidelog_log::log::Log;
-use tidelog_log::session::{Member, Replica as _, Role, Session};
+use tidelog_log::session::{Direction, Member, Replica as _, Role, Session};
 use tidelog_log::storage::{MemoryStorage, Storage as _};
 use tidelog_log::testing::START_MS;
 use tidelog_log::trie::Filter;
@@ -429,6 +429,7 @@ fn member(workspace: &Workspace, streams: Filter) -> Member {
         replica: Arc::clone(&engine.log) as Arc<_>,
         signer: engine.signer(),
         streams,
+        direction: Direction::Both,
         bans: Arc::clone(&engine.bans),
     }
 }

@@ -371,14 +371,20 @@ class Log:
         """What changed after a cursor, one item for each key at its latest change; from the beginning without one."""
         return _shape.changes(await self._native.changes_since(cursor, limit, here()))
 
-    async def pull_from(self, other: Log) -> Transfer:
-        """Takes over what another log has and this one lacks."""
+    async def pull_from(self, other: Log | str) -> Transfer:
+        """Takes over what another log has and this one lacks, or what the relay at an address has of this database."""
+        if isinstance(other, str):
+            return Transfer(**(await self._native.pull_from_relay(other, here())))
         return Transfer(**(await self._native.pull_from(other._native, here())))
 
-    async def push_to(self, other: Log) -> Transfer:
-        """Gives another log what this one has and it lacks."""
+    async def push_to(self, other: Log | str) -> Transfer:
+        """Gives another log, or the relay at an address, what this one has and it lacks."""
+        if isinstance(other, str):
+            return Transfer(**(await self._native.push_to_relay(other, here())))
         return Transfer(**(await self._native.push_to(other._native, here())))
 
-    async def sync_with(self, other: Log) -> Transfer:
+    async def sync_with(self, other: Log | str) -> Transfer:
         """Both."""
+        if isinstance(other, str):
+            return Transfer(**(await self._native.sync_with_relay(other, here())))
         return Transfer(**(await self._native.sync_with(other._native, here())))

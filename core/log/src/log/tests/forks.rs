@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::crypto::noise::Psk;
-use crate::session::{Member, Role as SessionRole, Session, SessionError, SessionEvent};
+use crate::session::{Direction, Member, Role as SessionRole, Session, SessionError, SessionEvent};
 
 /// A chain of device 0 that goes on from what a log holds, on a copy of that log.
 fn branch(workspace: &TestWorkspace, base: &[Entry], number: u64, lengths: &[u8]) -> Vec<Entry> {
@@ -55,6 +55,7 @@ fn meet(workspace: &TestWorkspace, logs: [(&Arc<Log>, u8); 2]) -> ([Session; 2],
             replica: Arc::clone(log) as Arc<dyn Replica>,
             signer: workspace.device(device),
             streams: Filter::All,
+            direction: Direction::Both,
             bans: Arc::default(),
         };
         let psk = Psk::new(Zeroizing::new([1; 32]));

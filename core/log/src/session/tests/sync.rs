@@ -259,3 +259,77 @@ fn of_a_long_fork_only_what_lies_behind_the_common_point_is_served() {
         assert!((100..=128).contains(&received), "{received} of 900 for a fork of 100");
     }
 }
+
+/// A device that syncs one stream with a relay, one way.
+fn one_way(one: &Arc<MemoryReplica>, other: &Arc<MemoryReplica>, direction: Direction) -> Pair {
+    let mut part = member(one, 2);
+    part.streams = Filter::Streams([StreamId::DIRECTORY, stream(2)].into());
+    part.direction = direction;
+    let relay_key = RelaySecret::from_bytes(RELAY_SECRET).public();
+    let role = Role::Client { relay: relay_key, member: Some(part) };
+    let device = Session::new(role, random(1), 0).expect("a good key");
+    let mut pair = Pair::new(device, relay(other));
+    pair.run();
+    assert!(pair.one.is_synced(), "{direction:?}");
+    pair
+}
+
+/// Two replicas that share the directory and the start of a chain, and each have more of their own.
+fn parted() -> [Arc<MemoryReplica>; 2] {
+    let [one, other] = replicas();
+    other.write(1, 0, 2, 20);
+    other.write(1, 2, 3, 20);
+    synced(&one, &other);
+    one.write(2, 2, 4, 20);
+    one.write(2, 3, 5, 20);
+    other.write(1, 2, 6, 20);
+    other.write(1, 3, 7, 20);
+    [one, other]
+}
+
+#[test]
+fn a_pull_takes_one_stream_and_gives_nothing() {
+    let [one, other] = parted();
+    one_way(&one, &other, Direction::Pull);
+    assert_eq!((one.len(), other.len()), (5 + 9 + 6, 5 + 13));
+    one_way(&one, &other, Direction::Pull);
+    assert_eq!((one.len(), other.len()), (20, 18));
+}
+
+#[test]
+fn a_push_gives_one_stream_and_takes_nothing() {
+    let [one, other] = parted();
+    one_way(&one, &other, Direction::Push);
+    assert_eq!((one.len(), other.len()), (5 + 9, 5 + 13 + 4));
+    one_way(&one, &other, Direction::Push);
+    assert_eq!((one.len(), other.len()), (14, 22));
+}
+
+#[test]
+fn what_one_way_left_out_comes_with_the_next_sync_of_everything() {
+    for direction in [Direction::Pull, Direction::Push, Direction::Both] {
+        let [one, other] = parted();
+        one_way(&one, &other, direction);
+        synced(&one, &other);
+        assert_eq!((one.len(), other.len()), (27, 27), "{direction:?}");
+    }
+}
+
+#[test]
+fn a_push_takes_nothing_though_it_is_known_where_the_other_stopped() {
+    let [one, other] = parted();
+    one_way(&one, &other, Direction::Pull);
+    other.write(1, 2, 8, 20);
+    one_way(&one, &other, Direction::Push);
+    assert_eq!((one.len(), other.len()), (20, 18 + 8 + 4));
+}
+
+#[test]
+fn a_pull_from_an_empty_replica_and_a_push_to_one_end() {
+    let [one, other] = replicas();
+    one.write(1, 2, 3, 20);
+    one_way(&one, &other, Direction::Pull);
+    assert_eq!(other.len(), 0);
+    one_way(&one, &other, Direction::Push);
+    assert_eq!(other.len(), 3);
+}
