@@ -14,8 +14,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json};
 use tidelog::{
-    Collection, CollectionOptions, Database, Document, Edit, EntryId, Environment, InviteOptions, Item,
-    JoinOptions, Key, Link, LinkEvent, LinkEvents, LinkState, Live, Notice, Policy, Query, Result,
+    Collection, CollectionOptions, Database, Direction, Document, Edit, EntryId, Environment, InviteOptions,
+    Item, JoinOptions, Key, Link, LinkEvent, LinkEvents, LinkState, Live, Notice, Policy, Query, Result,
     Role as Right, SyncReport, Value, Version, Watch, WatchOptions, Workspace,
 };
 use tidelog_log::env::{Clock, SystemClock};
@@ -222,6 +222,10 @@ impl Role {
     }
 }
 
+fn transfer(report: SyncReport) -> Json {
+    json!({ "received": report.received, "sent": report.sent })
+}
+
 /// Plays one command of the role that `by` names. Words about another role get its workspace.
 #[rustfmt::skip]
 async fn play(role: &mut Role, other: Option<Workspace>, c: &Json) -> Result<Json> {
@@ -382,6 +386,9 @@ async fn play(role: &mut Role, other: Option<Workspace>, c: &Json) -> Result<Jso
             let (received, sent) = log().sync_with(&other_log())?;
             json!({ "received": received, "sent": sent })
         }
+        "pull_from_relay" => transfer(role.workspace().exchange(&log(), text(c, "relay"), Direction::Pull).await?),
+        "push_to_relay" => transfer(role.workspace().exchange(&log(), text(c, "relay"), Direction::Push).await?),
+        "log_sync_with_relay" => transfer(role.workspace().exchange(&log(), text(c, "relay"), Direction::Both).await?),
         "watch_workspace" => {
             let pattern = c["pattern"].as_str().unwrap_or("**").to_owned();
             let options = WatchOptions { pattern, initial: c["initial"] == true };

@@ -286,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_started_call_goes_on_when_nobody_waits_for_it() {
-        let (go, may_go) = tokio::sync::oneshot::channel::<()>();
+        let (go, may_go) = oneshot::channel::<()>();
         let (done, result) = mpsc::channel();
         let task = Call::task(async move {
             let _ = may_go.await;

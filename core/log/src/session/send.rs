@@ -51,7 +51,7 @@ pub(super) struct Sending {
     /// The peer holds everything up to here; `None` while unknown.
     held: Option<u64>,
     /// A batch was not taken as a whole: acknowledgements prove nothing until roots are equal.
-    doubtful: bool,
+    pub(super) doubtful: bool,
     /// The peer leaves some entries out.
     pub(super) left_out: bool,
     pub(super) entries: u64,

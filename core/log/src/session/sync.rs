@@ -204,6 +204,8 @@ impl Sync {
             self.on_equal(theirs, arrivals, out);
         } else if let Some(last) = self.last_root.filter(|last| last.root.root == theirs.root) {
             self.on_equal(theirs, last.root.arrivals, out);
+        } else if self.direction != Direction::Both && self.synced && !self.send.doubtful {
+            // What was to go one way has gone; the rest stays different.
         } else {
             self.synced = false;
             return self.on_different(theirs, arrivals, out);
