@@ -119,6 +119,12 @@ export declare class Log {
   pushTo(other: Log): Promise<Transfer>
   /** Both. */
   syncWith(other: Log): Promise<Transfer>
+  /** Takes over what a relay has of this database and this log lacks. */
+  pullFromRelay(url: string): Promise<Transfer>
+  /** Gives a relay what this log has and it lacks. */
+  pushToRelay(url: string): Promise<Transfer>
+  /** Both, with a relay. */
+  syncWithRelay(url: string): Promise<Transfer>
 }
 
 /** r" Lines of the engine's log. */
