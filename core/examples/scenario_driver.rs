@@ -18,7 +18,7 @@ use tidelog::{
     Item, JoinOptions, Key, Link, LinkEvent, LinkEvents, LinkState, Live, Notice, Policy, Query, Result,
     Role as Right, SyncReport, Value, Version, Watch, WatchOptions, Workspace,
 };
-use tidelog_log::env::{Clock, SystemClock};
+use tidelog_log::env::{Clock, Random as _, SystemClock, SystemRandom};
 
 static AHEAD_MS: AtomicU64 = AtomicU64::new(0);
 
@@ -108,7 +108,17 @@ fn event(notice: Option<Notice>) -> Json {
     }
 }
 
+/// Stores of the platform are for other languages: a program in Rust keeps its key where it likes.
 fn key(c: &Json) -> Key {
+    if let Some(path) = c["key_file"].as_str() {
+        let kept = std::fs::read(path).unwrap_or_else(|_| {
+            let mut made = vec![0; 32];
+            SystemRandom.fill(&mut made);
+            made
+        });
+        std::fs::write(path, &kept).expect("scenarios name a file");
+        return Key::raw(kept.try_into().expect("32 bytes"));
+    }
     match c["passphrase"].as_str() {
         Some(passphrase) => Key::passphrase(passphrase),
         None => Key::raw([c["key_byte"].as_u64().unwrap_or(7) as u8; 32]),

@@ -7,6 +7,7 @@ import * as native from '../native.js'
 import { Database } from './database.js'
 import { count, invalidArgument, later, now, whole } from './errors.js'
 import { asChange } from './events.js'
+import { asked, isKeyStore, type KeyStore } from './keys.js'
 import { Link } from './link.js'
 import { metered, type LongCall } from './progress.js'
 import { Stream } from './stream.js'
@@ -14,10 +15,10 @@ import type {
   Change, Device, Invite, JoinRequest, Lagged, Me, Member, Role, Stats, SyncReport, VerifyReport,
 } from './types.js'
 
-/** What opens a workspace: a passphrase, or 32 random bytes that the program keeps safe. */
+/** What opens a workspace: a passphrase, or 32 random bytes that the program keeps safe, or what keeps them. */
 export type Secret =
   | { readonly passphrase: string; readonly key?: undefined }
-  | { readonly key: Uint8Array; readonly passphrase?: undefined }
+  | { readonly key: Uint8Array | KeyStore; readonly passphrase?: undefined }
 
 /** How a device joins: the name to show to whoever approves, and for how many milliseconds to wait for that. */
 export interface JoinOptions {
@@ -216,11 +217,12 @@ function pathOf(path: string | URL): string {
   throw invalidArgument('a path is text, or a URL of a file')
 }
 
-function secretOf(secret: Secret | undefined): string | Uint8Array {
+function secretOf(secret: Secret | undefined): string | Uint8Array | native.KeyStore {
   const { passphrase, key } = secret ?? {}
   if (typeof passphrase === 'string' && key === undefined) return passphrase
   if (key instanceof Uint8Array && passphrase === undefined) return key
-  throw invalidArgument('say `passphrase`, or `key` with 32 bytes')
+  if (isKeyStore(key) && passphrase === undefined) return asked(key)
+  throw invalidArgument('say `passphrase`, or `key` with 32 bytes or a key store')
 }
 
 function idOf(named: string | { readonly id: string }): string {

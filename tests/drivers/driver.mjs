@@ -1,5 +1,5 @@
 // Plays roles of the cross-language scenarios in Node; the words are in tests/words.json.
-import { readFileSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 import { Link, LiveList, Stream, TidelogError, Workspace } from '../../node/dist/index.js'
@@ -28,7 +28,10 @@ const roles = new Map()
 const roleOf = (name) => roles.get(name) ?? roles.set(name, { streams: {} }).get(name)
 const camel = (name) => name.replace(/_ms$/, '').replace(/_(\w)/g, (_, letter) => letter.toUpperCase())
 const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-const secret = (c) => (c.passphrase ? { passphrase: c.passphrase } : { key: new Uint8Array(32).fill(c.key_byte ?? 7) })
+/** A store that keeps the key in a file. */
+const keyFile = (path) => ({ load: () => (existsSync(path) ? readFileSync(path) : null), store: (key) => writeFileSync(path, key) })
+const keyOf = (c) => (c.key_file ? keyFile(c.key_file) : new Uint8Array(32).fill(c.key_byte ?? 7))
+const secret = (c) => (c.passphrase ? { passphrase: c.passphrase } : { key: keyOf(c) })
 
 /** What a word is a call of. */
 const targets = {

@@ -72,7 +72,22 @@ class Role:
 
 
 def key(c):
-    return {"passphrase": c["passphrase"]} if "passphrase" in c else {"key": bytes([c.get("key_byte", 7)]) * 32}
+    if "passphrase" in c:
+        return {"passphrase": c["passphrase"]}
+    return {"key": KeyFile(c["key_file"]) if "key_file" in c else bytes([c.get("key_byte", 7)]) * 32}
+
+
+class KeyFile:
+    """A store that keeps the key in a file."""
+
+    def __init__(self, path):
+        self.path = Path(path)
+
+    def load(self):
+        return self.path.read_bytes() if self.path.exists() else None
+
+    def store(self, key):
+        self.path.write_bytes(key)
 
 
 def plain(value):

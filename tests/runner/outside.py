@@ -1,6 +1,6 @@
 """What happens to the folders of a workspace from outside: the steps of the role `runner`.
 
-* `write`: makes a file at `path`, with `text`.
+* `write`: makes a file at `path`, with `text`; `remove`: removes it.
 * `flip`: inverts the byte at `at`, negative from the end, of the file `path`.
 * `small_disk`: puts a file system of `bytes` at the folder `path`; `fill` leaves no room on it, `free` makes some.
 * `freeze`: makes the folder `path` read-only.
@@ -27,6 +27,8 @@ def do(command: dict[str, Any], known: dict[str, Any]) -> None:
         case "write":
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(command["text"])
+        case "remove":
+            path.unlink()
         case "flip":
             content = bytearray(path.read_bytes())
             content[command["at"]] ^= 0xFF

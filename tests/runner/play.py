@@ -7,7 +7,8 @@ workspace. After the last step all roles sync, and must show the same root and t
 
 A step is a command for the role `by`, in the words of tests/words.json, with these fields for the runner:
 
-* `is`: what it must answer, `at_most`: a number not above this; `error`: the code that it must fail with; `save`: keeps the answer as `$name`.
+* `is`: what it must answer, or `at_most`: a number that it must not exceed; `error`: the code that it must fail with.
+* `save`: keeps the answer as `$name`.
 * `pick`: the part of the answer that counts, as `items.*.key`, `0.role,me` or `length`; `sorted`: in sorted order.
 * `eventually`: it is asked again until it answers so; `later`: its answer is heard by a step that says `finish`.
 

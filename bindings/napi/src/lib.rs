@@ -17,6 +17,7 @@ mod collection;
 mod database;
 mod document;
 mod error;
+mod key;
 mod link;
 mod log;
 mod record;

@@ -1,14 +1,14 @@
 //! Workspaces.
 
 use napi::Result;
-use napi::bindgen_prelude::{Either, Env, PromiseRaw, Uint8Array};
+use napi::bindgen_prelude::{Env, PromiseRaw};
 use napi_derive::napi;
 use tidelog_api as api;
-use tidelog_api::Key;
 
 use crate::call::{Meter, promise};
 use crate::database::Database;
 use crate::error::OrThrow as _;
+use crate::key::{Secret, key};
 use crate::link::Link;
 use crate::record::{
     Device, Invite, InviteOptions, JoinOptions, JoinRequest, Me, Member, Stats, SyncReport, VerifyReport,
@@ -16,20 +16,12 @@ use crate::record::{
 };
 use crate::stream::Watch;
 
-/// The key that a secret is: text is a passphrase, bytes are a raw key.
-fn key(secret: Either<String, Uint8Array>) -> Result<Key> {
-    match secret {
-        Either::A(passphrase) => Ok(Key::passphrase(passphrase)),
-        Either::B(bytes) => Key::raw(&bytes).or_throw(),
-    }
-}
-
 /// Opens a workspace, or makes it once.
 #[napi(catch_unwind)]
 pub(crate) fn open<'env>(
     env: &'env Env,
     path: String,
-    secret: Either<String, Uint8Array>,
+    secret: Secret<'_>,
     create: Option<String>,
 ) -> Result<PromiseRaw<'env, Workspace>> {
     promise(env, api::Workspace::open(path, key(secret)?, create), Workspace)
@@ -40,7 +32,7 @@ pub(crate) fn open<'env>(
 pub(crate) fn create<'env>(
     env: &'env Env,
     path: String,
-    secret: Either<String, Uint8Array>,
+    secret: Secret<'_>,
     name: String,
 ) -> Result<PromiseRaw<'env, Workspace>> {
     promise(env, api::Workspace::create(path, key(secret)?, name), Workspace)
@@ -51,7 +43,7 @@ pub(crate) fn create<'env>(
 pub(crate) fn join<'env>(
     env: &'env Env,
     path: String,
-    secret: Either<String, Uint8Array>,
+    secret: Secret<'_>,
     invite: String,
     options: JoinOptions,
 ) -> Result<PromiseRaw<'env, Workspace>> {

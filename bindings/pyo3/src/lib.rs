@@ -16,6 +16,7 @@ mod document;
 mod error;
 mod event_loop;
 mod exit;
+mod key;
 mod link;
 mod log;
 mod record;

@@ -1,11 +1,12 @@
 //! Workspaces.
 
 use pyo3::prelude::*;
-use tidelog_api::{ErrorKind, InviteOptions, JoinOptions, Key, WatchOptions};
+use tidelog_api::{ErrorKind, InviteOptions, JoinOptions, WatchOptions};
 
 use crate::call::{Meter, On, make, make_metered};
 use crate::database::Database;
 use crate::error::OrRaise as _;
+use crate::key::Secret;
 use crate::link::Link;
 use crate::record::Record;
 use crate::stream::Stream;
@@ -17,22 +18,6 @@ pub(crate) struct Workspace(tidelog_api::Workspace);
 impl Record for tidelog_api::Workspace {
     fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         Ok(Bound::new(py, Workspace(self))?.into_any())
-    }
-}
-
-/// Text is a passphrase, bytes are a raw key.
-#[derive(FromPyObject)]
-pub(crate) enum Secret {
-    Passphrase(String),
-    Raw(Vec<u8>),
-}
-
-impl Secret {
-    fn into_key(self, py: Python<'_>) -> PyResult<Key> {
-        match self {
-            Self::Passphrase(passphrase) => Ok(Key::passphrase(passphrase)),
-            Self::Raw(bytes) => Key::raw(&bytes).or_raise(py),
-        }
     }
 }
 

@@ -45,6 +45,7 @@ from ._errors import (
     UpgradeNeededError,
     WrongKeyError,
 )
+from ._keys import KeyStore, keyring
 from ._logs import log_to_python
 from ._shape import Edits, Key
 from ._stream import Stream
@@ -101,6 +102,7 @@ __all__ = [
     "Item",
     "JoinRequest",
     "Key",
+    "KeyStore",
     "Lagged",
     "Link",
     "LinkEvent",
@@ -143,6 +145,7 @@ __all__ = [
     "aio",
     "create",
     "join",
+    "keyring",
     "log_to_python",
     "open",
 ]

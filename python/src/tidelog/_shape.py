@@ -11,6 +11,7 @@ from os import PathLike, fspath
 from typing import Any, Generic, TypeVar, cast
 
 from . import _errors, _plain, _schema
+from ._keys import KeyStore
 from ._types import (
     Changes,
     Event,
@@ -30,8 +31,8 @@ from ._types import (
 T = TypeVar("T")
 R = TypeVar("R")
 
-Key = bytes | Callable[[], bytes]
-"""A raw key of 32 bytes, or what fetches one, for example from a keyring."""
+Key = bytes | Callable[[], bytes] | KeyStore
+"""A raw key of 32 bytes, or a function that fetches one, or what keeps one, such as `keyring(service, user)`."""
 
 Progressing = Callable[[int, int], object]
 """Hears how far a long call has come: how much is done, and of how much."""
@@ -44,7 +45,7 @@ Query = tuple[Any, list[str], int | None, int, str | None, list[str] | None]
 logger = logging.getLogger("tidelog")
 
 
-def secret(passphrase: str | None, key: Key | None) -> str | bytes:
+def secret(passphrase: str | None, key: Key | None) -> str | bytes | KeyStore:
     """What opens a workspace: exactly one of the two."""
     if (passphrase is None) == (key is None):
         raise _errors.InvalidArgumentError("give either a passphrase or a key")
@@ -52,6 +53,8 @@ def secret(passphrase: str | None, key: Key | None) -> str | bytes:
         if not isinstance(passphrase, str):
             raise _errors.InvalidArgumentError(f"a passphrase is text, not {type(passphrase).__name__}")
         return passphrase
+    if isinstance(key, KeyStore):
+        return key
     found = key() if callable(key) else key
     if not isinstance(found, (bytes, bytearray, memoryview)):
         raise _errors.InvalidArgumentError(f"a key is 32 bytes, or what fetches them, not {type(found).__name__}")
