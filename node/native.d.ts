@@ -67,6 +67,16 @@ export declare class Document {
   watch(): Watch
 }
 
+/** A store that a callback asks: for the key, with null, or to keep one. */
+export declare class KeyStore {
+  /** The callback sees to it that every question is answered. */
+  constructor(ask: (key: Uint8Array | null) => void)
+  /** The answer to a question: the key, if that was asked for and there is one. */
+  answer(key: Uint8Array | null): void
+  /** The store failed. */
+  fail(reason: string): void
+}
+
 /** A link that keeps this replica and a peer equal. */
 export declare class Link {
   /** How it stands. */
@@ -252,7 +262,7 @@ export interface CollectionOptions {
 }
 
 /** Makes a workspace. */
-export declare function create(path: string, secret: string | Uint8Array, name: string): Promise<Workspace>
+export declare function create(path: string, secret: string | Uint8Array | KeyStore, name: string): Promise<Workspace>
 
 /** r" A device. */
 export interface Device {
@@ -312,7 +322,7 @@ export interface Item {
 }
 
 /** Joins the workspace of an invite. */
-export declare function join(path: string, secret: string | Uint8Array, invite: string, options: JoinOptions): Promise<Workspace>
+export declare function join(path: string, secret: string | Uint8Array | KeyStore, invite: string, options: JoinOptions): Promise<Workspace>
 
 /** How a device joins. */
 export interface JoinOptions {
@@ -389,7 +399,7 @@ export interface Notice {
 }
 
 /** Opens a workspace, or makes it once. */
-export declare function open(path: string, secret: string | Uint8Array, create?: string | undefined | null): Promise<Workspace>
+export declare function open(path: string, secret: string | Uint8Array | KeyStore, create?: string | undefined | null): Promise<Workspace>
 
 /** r" What a query gave. */
 export interface Page {

@@ -21,7 +21,7 @@ use crate::stream::Watch;
 pub(crate) fn open<'env>(
     env: &'env Env,
     path: String,
-    secret: Secret<'_>,
+    #[napi(ts_arg_type = "string | Uint8Array | KeyStore")] secret: Secret<'_>,
     create: Option<String>,
 ) -> Result<PromiseRaw<'env, Workspace>> {
     promise(env, api::Workspace::open(path, key(secret)?, create), Workspace)
@@ -32,7 +32,7 @@ pub(crate) fn open<'env>(
 pub(crate) fn create<'env>(
     env: &'env Env,
     path: String,
-    secret: Secret<'_>,
+    #[napi(ts_arg_type = "string | Uint8Array | KeyStore")] secret: Secret<'_>,
     name: String,
 ) -> Result<PromiseRaw<'env, Workspace>> {
     promise(env, api::Workspace::create(path, key(secret)?, name), Workspace)
@@ -43,7 +43,7 @@ pub(crate) fn create<'env>(
 pub(crate) fn join<'env>(
     env: &'env Env,
     path: String,
-    secret: Secret<'_>,
+    #[napi(ts_arg_type = "string | Uint8Array | KeyStore")] secret: Secret<'_>,
     invite: String,
     options: JoinOptions,
 ) -> Result<PromiseRaw<'env, Workspace>> {

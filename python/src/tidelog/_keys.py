@@ -2,7 +2,8 @@
 
 import base64
 import binascii
-from typing import Protocol, runtime_checkable
+import importlib
+from typing import Any, Protocol, runtime_checkable
 
 from ._errors import CorruptError, InvalidArgumentError
 
@@ -11,8 +12,7 @@ from ._errors import CorruptError, InvalidArgumentError
 class KeyStore(Protocol):
     """A place that keeps one key of 32 bytes. Making or joining a workspace makes the key, if there is none.
 
-    Both are called from a thread of the engine, with the interpreter. What they raise becomes the error of the call that
-    needed the key.
+    Both are called on a thread of the engine. What they raise becomes the error of the call that needed the key.
     """
 
     def load(self) -> bytes | None:
@@ -28,20 +28,20 @@ def keyring(service: str, user: str) -> KeyStore:
     Needs the package `keyring`.
     """
     try:
-        import keyring as package
+        package = importlib.import_module("keyring")
     except ImportError:
         raise InvalidArgumentError("to keep keys in the system's keyring, install the package `keyring`") from None
     return _Keyring(package, service, user)
 
 
 class _Keyring:
-    def __init__(self, package: object, service: str, user: str) -> None:
+    def __init__(self, package: Any, service: str, user: str) -> None:
         self._package = package
         self._service = service
         self._user = user
 
     def load(self) -> bytes | None:
-        text = self._package.get_password(self._service, self._user)  # type: ignore[attr-defined]
+        text = self._package.get_password(self._service, self._user)
         try:
             return None if text is None else base64.b64decode(text, validate=True)
         except binascii.Error:
@@ -49,4 +49,4 @@ class _Keyring:
 
     def store(self, key: bytes) -> None:
         text = base64.b64encode(key).decode()
-        self._package.set_password(self._service, self._user, text)  # type: ignore[attr-defined]
+        self._package.set_password(self._service, self._user, text)

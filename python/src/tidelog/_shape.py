@@ -80,9 +80,6 @@ def query(
     ids: Iterable[str] | None,
 ) -> Query:
     """The arguments of a query in the order of the native module."""
-    for name, count in (("limit", limit), ("offset", offset)):
-        if count is not None and not 0 <= count <= COUNT_MAX:
-            raise _errors.InvalidArgumentError(f"`{name}` is a whole number from 0 to {COUNT_MAX}, not {count}")
     fields = [sort] if isinstance(sort, str) else list(sort)
     if not all(isinstance(field, str) for field in fields):
         raise _errors.InvalidArgumentError("`sort` is a field or a list of fields, as text")
@@ -96,8 +93,8 @@ def whole(name: str, value: int) -> int:
         number = operator.index(value)
     except TypeError:
         number = -1
-    if not 0 <= number < 2**32:
-        raise _errors.InvalidArgumentError(f"`{name}` is a whole number that is not negative, not {value!r}")
+    if not 0 <= number <= COUNT_MAX:
+        raise _errors.InvalidArgumentError(f"`{name}` is a whole number from 0 to {COUNT_MAX}, not {value!r}")
     return number
 
 
