@@ -222,7 +222,13 @@ impl From<LogError> for Error {
             LogError::Closed => ErrorKind::Closed,
             LogError::Engine(_) => ErrorKind::Internal,
         };
-        let message = error.to_string();
+        // A log that became read-only because its disk failed needs something else.
+        let failed = matches!(&error, LogError::Segments(cause)
+            if matches!(**cause, SegmentError::ReadOnly(why) if !is_forbidden(why)));
+        let message = match kind {
+            ErrorKind::ReadOnly if !failed => format!("{error}; {READ_ONLY_HINT}"),
+            _ => error.to_string(),
+        };
         Self::new(kind, message).with_source(error)
     }
 }
@@ -241,11 +247,19 @@ fn segment_kind(error: &SegmentError) -> ErrorKind {
     }
 }
 
-/// The kind of a failed file operation.
+fn is_forbidden(kind: std::io::ErrorKind) -> bool {
+    matches!(kind, std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied)
+}
+
+/// What to do about a workspace that can be read only.
+pub(crate) const READ_ONLY_HINT: &str =
+    "get the right to write to the folder of the workspace and its files, or work on a copy of it";
+
+/// The kind of a file operation that failed while it was writing, or opening for writing.
 pub(crate) fn io_kind(error: &std::io::Error) -> ErrorKind {
     match error.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => ErrorKind::DiskFull,
-        std::io::ErrorKind::ReadOnlyFilesystem => ErrorKind::ReadOnly,
+        kind if is_forbidden(kind) => ErrorKind::ReadOnly,
         _ => ErrorKind::Io,
     }
 }

@@ -72,9 +72,9 @@ kinds! {
     NotAuthorized = "not_authorized",
     /// The workspace has not admitted this device yet.
     NotAdmitted = "not_admitted",
-    /// The invite is malformed, withdrawn or used up.
+    /// This is no invite link, or a damaged one.
     InviteInvalid = "invite_invalid",
-    /// The invite is too old.
+    /// The invite is used up, expired or withdrawn.
     InviteExpired = "invite_expired",
     /// It took longer than allowed.
     Timeout = "timeout",

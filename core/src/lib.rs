@@ -34,6 +34,8 @@
 //!
 //! Formats and the protocol are in the repository's `docs` folder, its parts in `ARCHITECTURE.md`.
 
+#![forbid(unsafe_code)]
+
 mod data;
 mod document;
 mod engine;

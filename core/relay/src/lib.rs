@@ -18,6 +18,8 @@
 //! [`Relay::open`] takes the folder and [`Relay::serve`] serves a listener until told to stop;
 //! [`run`] does both as a program would. `docs/relay.md` is for operators.
 
+#![forbid(unsafe_code)]
+
 mod config;
 mod connection;
 mod door;

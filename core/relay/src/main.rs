@@ -4,6 +4,8 @@
 //! error. The exit status is 0 after an orderly stop, 1 if the relay cannot start or run, and 2 for
 //! a wrong command line.
 
+#![forbid(unsafe_code)]
+
 use std::io::Write as _;
 use std::process::ExitCode;
 

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use tidelog_log::ids::{DeviceId, EntryId, StreamId, UserId};
 use tokio::sync::Notify;
 
-use super::address::Scope;
+use super::address::{Scope, check_name};
+use crate::error::Result;
 use crate::value::Value;
 
 /// Events that wait for the reader of one watch; beyond it the oldest are dropped and counted.
@@ -114,9 +115,16 @@ impl Interest {
 pub(crate) struct Pattern(String);
 
 impl Pattern {
-    /// The pattern with this text. Every text is one.
-    pub(crate) fn new(text: &str) -> Self {
-        Self(text.to_owned())
+    /// Reads a pattern.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for one that no name can match.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        // Every star may stand for nothing, but a name cannot be empty.
+        let shortest = text.replace('*', "");
+        check_name("database", if shortest.is_empty() && !text.is_empty() { "*" } else { &shortest })?;
+        Ok(Self(text.to_owned()))
     }
 
     /// Whether a name matches, in time at most the product of both lengths.
@@ -348,8 +356,8 @@ mod tests {
             Interest { stream: Some(StreamId([2; 16])), ..Interest::default() },
             Interest { scope: Some(scope("a")), ..Interest::default() },
             Interest { scope: Some(scope("a")), key: Some("k2".into()), ..Interest::default() },
-            Interest { pattern: Some(Pattern::new("chat/**")), ..Interest::default() },
-            Interest { pattern: Some(Pattern::new("mail/*")), ..Interest::default() },
+            Interest { pattern: Some(Pattern::parse("chat/**").expect("a pattern")), ..Interest::default() },
+            Interest { pattern: Some(Pattern::parse("mail/*").expect("a pattern")), ..Interest::default() },
         ]
         .map(|interest| hub.watch(interest));
         send(&hub, "a", "k1");
@@ -422,7 +430,20 @@ mod tests {
             ("*a*b", "xxaxx", false),
             ("**/7", "chat/room/7", true),
         ] {
-            assert_eq!(Pattern::new(pattern).matches(name), expected, "{pattern} {name}");
+            assert_eq!(
+                Pattern::parse(pattern).expect("a pattern").matches(name),
+                expected,
+                "{pattern} {name}"
+            );
         }
+    }
+
+    #[test]
+    fn patterns_that_no_name_can_match_are_refused() {
+        for pattern in ["", "chat/\n*", &"x".repeat(256)] {
+            let refused = Pattern::parse(pattern).expect_err("refused");
+            assert_eq!(refused.kind(), crate::ErrorKind::InvalidArgument, "{pattern:?}");
+        }
+        assert!(Pattern::parse(&format!("{}**", "x".repeat(255))).is_ok());
     }
 }

@@ -47,9 +47,17 @@ async fn leave(
 
 /// What a refusal of the mailbox means to whoever joins or invites.
 pub(super) fn mail_error(error: MailError) -> Error {
-    let kind = match error {
-        MailError::NotOpen => ErrorKind::InviteExpired,
-        MailError::Full | MailError::Unavailable => ErrorKind::RelayRefused,
+    let (kind, message) = match error {
+        MailError::NotOpen => {
+            (ErrorKind::InviteExpired, "the invite is used up, expired or withdrawn: ask for a new one")
+        }
+        MailError::Full => (
+            ErrorKind::RelayRefused,
+            "too many ask to join with this invite: try again later, or ask for a new one",
+        ),
+        MailError::Unavailable => {
+            (ErrorKind::RelayRefused, "the relay cannot keep letters for this invite now: try again later")
+        }
     };
-    Error::new(kind, "the relay refuses the letter").with_source(error)
+    Error::new(kind, message).with_source(error)
 }

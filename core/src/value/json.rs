@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use data_encoding::BASE64;
 use serde::de::DeserializeSeed as _;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde_json::error::Category;
 
 use super::serde::NestedValue;
 use super::{DEPTH_MAX, Value, ValueError, deeper};
@@ -33,7 +34,10 @@ impl Value {
         let value = NestedValue { levels: TEXT_DEPTH_MAX }
             .deserialize(&mut reader)
             .and_then(|value| reader.end().map(|()| value))
-            .map_err(|error| ValueError::Message(format!("not JSON: {error}")))?;
+            .map_err(|error| match error.classify() {
+                Category::Data => ValueError::Message(error.to_string()),
+                _ => ValueError::Message(format!("not JSON: {error}")),
+            })?;
         Ok(revived(value, 0)?)
     }
 

@@ -7,8 +7,7 @@ use tidelog_log::crypto::Signer as _;
 use tidelog_log::directory::{DeviceCert, Directory, Op, Role, user_id};
 use tidelog_log::ids::WorkspaceId;
 use tidelog_log::log::{Draft, Log, LogOptions, genesis};
-use tidelog_log::segments::{LOG_FOLDER, SegmentError, Segments};
-use tidelog_log::storage::Storage;
+use tidelog_log::segments::{SegmentError, Segments};
 use zeroize::Zeroizing;
 
 use super::custody::{Custody, read_sealed};
@@ -17,7 +16,7 @@ use crate::data::Shared;
 use crate::data::hlc::HlcClock;
 use crate::data::materialise::{Materialiser, WorkspaceKeys};
 use crate::data::tables::ROWS_VERSION;
-use crate::engine::{Engine, io_kind};
+use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::Secret;
 use crate::keys::device::{DeviceKeys, RootKeys};
@@ -185,18 +184,9 @@ fn holds_workspace(environment: &Environment, key: &Key) -> Result<bool> {
     let complete = custody.look(|vault| vault.root.is_none())? || engine.stream("").is_ok();
     engine.close();
     if !complete {
-        remove_log(&*environment.storage).map_err(|error| {
-            Error::new(io_kind(&error), "cannot remove what an interrupted creation left").with_source(error)
-        })?;
+        Log::remove(&*environment.storage)?;
     }
     Ok(complete)
-}
-
-fn remove_log(storage: &dyn Storage) -> std::io::Result<()> {
-    for name in storage.list(LOG_FOLDER)? {
-        storage.remove(&format!("{LOG_FOLDER}/{name}"))?;
-    }
-    storage.sync_folder(LOG_FOLDER)
 }
 
 /// Opens the vault, and reads whose log it belongs to.

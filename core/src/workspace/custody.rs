@@ -10,7 +10,7 @@ use tidelog_log::env::Random;
 use tidelog_log::storage::{Storage, read_file, replace_file};
 
 use super::Environment;
-use crate::engine::io_kind;
+use crate::engine::{READ_ONLY_HINT, io_kind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::vault::{Cost, Key, Life, VAULT_LEN_MAX, Vault, VaultError, VaultKey};
 
@@ -124,13 +124,15 @@ fn sealing_key(environment: &Environment, key: &Key) -> Result<VaultKey> {
 pub(super) fn read_sealed(storage: &dyn Storage) -> Result<Option<Vec<u8>>> {
     read_file(storage, VAULT, VAULT_LEN_MAX).map_err(|error| match error.kind() {
         std::io::ErrorKind::FileTooLarge => VaultError::NotAVault.into(),
-        _ => Error::new(io_kind(&error), "cannot read the vault of the workspace").with_source(error),
+        _ => Error::new(ErrorKind::Io, "cannot read the vault of the workspace").with_source(error),
     })
 }
 
 fn cannot_write(error: &std::io::Error) -> Error {
-    let text = format!(
-        "cannot write the vault of the workspace ({error}): the key it had before opens it, or the new one"
-    );
-    Error::new(io_kind(error), text)
+    let kind = io_kind(error);
+    let next = match kind {
+        ErrorKind::ReadOnly => READ_ONLY_HINT,
+        _ => "the key it had before opens it, or the new one",
+    };
+    Error::new(kind, format!("cannot write the vault of the workspace ({error}): {next}"))
 }

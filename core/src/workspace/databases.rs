@@ -43,9 +43,10 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// `closed`, or `corrupt` if the state cannot be read.
+    /// `invalid_argument` for a pattern that no name can match; `closed`, or `corrupt` if the state
+    /// cannot be read.
     pub fn watch(&self, options: &WatchOptions) -> Result<Watch> {
-        let pattern = Pattern::new(&options.pattern);
+        let pattern = Pattern::parse(&options.pattern)?;
         let interest = Interest { pattern: Some(pattern.clone()), ..Interest::default() };
         let mut watch = self.inner.engine.shared.hub.watch(interest);
         if options.initial {

@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::Secret;
+use crate::net::RelayAddress;
 
 const SCHEME: &str = "tidelog:join?";
 /// Longest link that is read, in bytes.
@@ -81,6 +82,7 @@ impl InviteLink {
         let query =
             text.strip_prefix(SCHEME).ok_or_else(|| invalid("it does not start with `tidelog:join?`"))?;
         let (fields, relay_url) = query.split_once("&r=").ok_or_else(|| invalid("it names no relay"))?;
+        RelayAddress::parse(relay_url).map_err(|error| invalid(&error.to_string()))?;
         let field =
             |name: &str| fields.split('&').find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
         let key = |name: &str| -> Result<[u8; 32]> {
@@ -153,8 +155,9 @@ mod tests {
     #[test]
     fn damaged_links_are_refused_with_a_reason() {
         let uri = link(None).to_uri();
-        for bad in ["", "http://x", &uri[..40], &uri.replace("w=01", "w=zz"), &"x".repeat(LINK_BYTES_MAX + 1)]
-        {
+        let no_relay = uri.replace("wss://", "https://");
+        let long = "x".repeat(LINK_BYTES_MAX + 1);
+        for bad in ["", "http://x", &uri[..40], &uri.replace("w=01", "w=zz"), &no_relay, &long] {
             assert_eq!(InviteLink::parse(bad).expect_err("refused").kind(), ErrorKind::InviteInvalid);
         }
     }

@@ -1,17 +1,21 @@
 //! Joining: asking with a link, waiting to be admitted, taking the workspace over.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tidelog_log::directory::{DeviceCert, user_id};
 use tidelog_log::env::random_array;
 use tidelog_log::frames::BoxId;
+use tidelog_log::log::Log;
+use tidelog_log::storage::Storage;
 
 use super::create::{Start, blocking, check_label, start, unlock};
-use super::custody::Custody;
+use super::custody::{Custody, VAULT};
 use super::invite_link::InviteLink;
 use super::invites::{Letter, encode_cert};
 use super::{Environment, Workspace};
+use crate::engine::io_kind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::vault::{Key, Vault};
 use crate::net::{self, Dial};
@@ -32,12 +36,14 @@ pub struct JoinOptions {
 
 impl Workspace {
     /// Asks to join with a link, waits to be admitted, and fetches the workspace. May be repeated
-    /// after an interruption, and goes on where it was.
+    /// after an interruption, and goes on where it was. If it could not even ask, nothing of it
+    /// stays in the folder.
     ///
     /// # Errors
     ///
     /// `invite_invalid`, `invite_expired`; `timeout` if nobody admitted this device in time;
-    /// `already_exists` if the folder holds another workspace; `network`, `relay_refused`.
+    /// `already_exists` if the folder holds another workspace; `wrong_key` if it holds a joining
+    /// that was begun with another key; `network`, `relay_refused`.
     pub async fn join(path: impl AsRef<Path>, key: Key, invite: &str, options: JoinOptions) -> Result<Self> {
         Self::join_in(Environment::folder(path), key, invite, options).await
     }
@@ -57,24 +63,33 @@ impl Workspace {
             check_label("profile name", &options.profile)?;
         }
         let link = InviteLink::parse(invite)?;
-        let workspace = blocking({
+        let storage = Arc::clone(&environment.storage);
+        let (workspace, how) = blocking({
             let link = link.clone();
             move || prepare(environment, &key, &link)
         })
         .await?;
-        let joined = workspace.ask_and_wait(&link, &options).await;
+        let asked = workspace.ask(&link, &options).await;
+        let unasked = asked.is_err();
+        let joined = match asked {
+            Ok(dial) => workspace.wait(&link, &options, &dial).await,
+            Err(error) => Err(error),
+        };
         if joined.is_err() {
             workspace.shutdown().await?;
+        }
+        if unasked && how == Start::Create {
+            // Why it failed matters more than what stays.
+            if let Err(error) = blocking(move || forget(&*storage)).await {
+                tracing::warn!(%error, "what a failed joining left was not removed");
+            }
         }
         joined.map(|()| workspace)
     }
 
-    async fn ask_and_wait(&self, link: &InviteLink, options: &JoinOptions) -> Result<()> {
-        let dial = Dial {
-            address: net::RelayAddress::parse(&link.relay_url)?,
-            known_key: Some(link.relay_key),
-            ..self.dial(&link.relay_url)?
-        };
+    /// Leaves a letter in the mailbox of the invite, unless this device was admitted before.
+    async fn ask(&self, link: &InviteLink, options: &JoinOptions) -> Result<Dial> {
+        let dial = Dial { known_key: Some(link.relay_key), ..self.dial(&link.relay_url)? };
         if !self.is_admitted(link) {
             let letter = self.letter(link, &options.profile)?;
             let put = net::put_letter(&dial, BoxId(link.mailbox()), link.token(), letter).await;
@@ -85,10 +100,14 @@ impl Workspace {
                 return Err(refused);
             }
         }
+        Ok(dial)
+    }
+
+    async fn wait(&self, link: &InviteLink, options: &JoinOptions, dial: &Dial) -> Result<()> {
         let limit = Duration::from_millis(options.timeout_ms.unwrap_or(WAIT_MS));
         let admitted = async {
             loop {
-                match net::sync_once(&dial, &self.party()).await {
+                match net::sync_once(dial, &self.party()).await {
                     Ok(_) if self.is_admitted(link) => return Ok(()),
                     Ok(_) => {}
                     Err(error) if error.kind() == ErrorKind::NotAdmitted => {}
@@ -108,7 +127,7 @@ impl Workspace {
                 _ => Err(error),
             })?;
         }
-        net::sync_once(&dial, &self.party()).await.map(drop)
+        net::sync_once(dial, &self.party()).await.map(drop)
     }
 
     /// Whether this device is a member, holds a key, and has caught up with what the inviter knew.
@@ -134,19 +153,32 @@ impl Workspace {
 }
 
 /// Opens what an earlier attempt left, or makes the keys and an empty log.
-pub(super) fn prepare(environment: Environment, key: &Key, link: &InviteLink) -> Result<Workspace> {
+pub(super) fn prepare(environment: Environment, key: &Key, link: &InviteLink) -> Result<(Workspace, Start)> {
     let (custody, how) = match unlock(&environment, key) {
         Ok((custody, workspace)) if workspace == link.workspace => (custody, Start::Open),
         Ok(_) => {
-            let text = "the folder holds another workspace: join in an empty folder";
+            let text = "the folder holds another workspace, or began to join one: join in another folder";
             return Err(Error::new(ErrorKind::AlreadyExists, text));
         }
         Err(error) if error.kind() == ErrorKind::NotAWorkspace => {
             let vault = Vault::generate(&*environment.random);
             (Custody::create(&environment, vault, key)?, Start::Create)
         }
+        Err(error) if error.kind() == ErrorKind::WrongKey => {
+            let text = "the folder holds a workspace, or began to join one, with another key: \
+                        go on with that key, or join in another folder";
+            return Err(Error::new(ErrorKind::WrongKey, text));
+        }
         Err(error) => return Err(error),
     };
     let engine = start(&environment, &custody, link.workspace, how)?;
-    Workspace::new(engine, custody, environment.storage)
+    Ok((Workspace::new(engine, custody, environment.storage)?, how))
+}
+
+/// Removes keys and log of a joining that was never asked for: nobody knows of them.
+fn forget(storage: &dyn Storage) -> Result<()> {
+    Log::remove(storage)?;
+    storage.remove(VAULT).map_err(|error| {
+        Error::new(io_kind(&error), format!("cannot remove the vault: {error}")).with_source(error)
+    })
 }

@@ -113,13 +113,13 @@ class NotAdmittedError(TidelogError):
 
 
 class InviteInvalidError(TidelogError):
-    """The invite is malformed, withdrawn or used up."""
+    """This is no invite link, or a damaged one."""
 
     code = "invite_invalid"
 
 
 class InviteExpiredError(TidelogError):
-    """The invite is too old."""
+    """The invite is used up, expired or withdrawn."""
 
     code = "invite_expired"
 

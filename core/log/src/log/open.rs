@@ -16,9 +16,9 @@ use crate::entry::Entry;
 use crate::env::random_array;
 use crate::ids::{DeviceId, StreamId, WorkspaceId};
 use crate::pages::{EncryptedPages, PlainPages};
-use crate::segments::{Place, Segments};
+use crate::segments::{LOG_FOLDER, Place, Segments};
 use crate::state::State;
-use crate::storage::{read_file, replace_file};
+use crate::storage::{Storage, read_file, replace_file};
 use crate::trie::Frontier;
 
 /// The state file.
@@ -72,6 +72,24 @@ impl Log {
             }
         };
         Self::assemble(options, segments, state, guard)
+    }
+
+    /// Removes the log of a folder and its state, if there are any. Other files stay.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::AlreadyOpen`] if somebody holds the folder; or if the storage fails.
+    pub fn remove(storage: &dyn Storage) -> Result<(), LogError> {
+        let _guard = storage.lock()?;
+        // The segments go first: without them the rest means nothing.
+        for name in storage.list(LOG_FOLDER)? {
+            storage.remove(&format!("{LOG_FOLDER}/{name}"))?;
+        }
+        storage.sync_folder(LOG_FOLDER)?;
+        for name in [STATE, SALT] {
+            remove_if_there(storage, name)?;
+        }
+        Ok(())
     }
 
     fn assemble(
@@ -178,16 +196,19 @@ fn old_state(options: &LogOptions) -> Result<State, LogError> {
 
 /// Makes an empty state file under a new key, in place of whatever is there.
 fn new_state(options: &LogOptions) -> Result<State, LogError> {
-    if let Err(error) = options.storage.remove(STATE)
-        && error.kind() != std::io::ErrorKind::NotFound
-    {
-        return Err(error.into());
-    }
+    remove_if_there(&*options.storage, STATE)?;
     let salt: [u8; SALT_LEN] = random_array(&*options.random);
     replace_file(&*options.storage, SALT, &salt)?;
     let state = open_state(options, &salt)?;
     state.update(false, |batch| index::put_version(batch, TABLES_VERSION, options.rows_version))?;
     Ok(state)
+}
+
+fn remove_if_there(storage: &dyn Storage, name: &str) -> std::io::Result<()> {
+    match storage.remove(name) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 fn open_state(options: &LogOptions, salt: &[u8]) -> Result<State, LogError> {

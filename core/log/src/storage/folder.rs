@@ -2,6 +2,7 @@
 //!
 //! Refuses what it did not put there: a path that leaves the folder, and a symbolic link, device or pipe
 //! in the place of a file or subfolder. The workspace folder itself may be reached through links.
+//! On Unix the files it makes are for their owner only.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
@@ -120,7 +121,12 @@ impl Storage for FolderStorage {
 
     fn open(&self, path: &str, create: bool) -> io::Result<Arc<dyn StorageFile>> {
         let full = self.resolve_file(path)?;
-        match OpenOptions::new().read(true).write(true).create(create).truncate(false).open(&full) {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(create).truncate(false);
+        // What is in a workspace is nobody else's business, sealed or not.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        match options.open(&full) {
             Ok(file) => Ok(Arc::new(FolderFile { file, refusal: None })),
             Err(error) if is_write_protection(&error) => {
                 let refusal = Some(error.kind());

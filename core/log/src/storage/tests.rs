@@ -115,6 +115,19 @@ fn links_in_the_place_of_files_and_folders_are_refused() {
     assert_eq!(std::fs::read(&target).expect("reads"), b"outside");
 }
 
+#[cfg(unix)]
+#[test]
+fn files_are_made_for_their_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (path, storage) = folder();
+    replace_file(&storage, "vault", b"sealed").expect("writes");
+    storage.open("state.redb", true).expect("makes");
+    for name in ["vault", "state.redb"] {
+        let metadata = std::fs::metadata(path.path().join(name)).expect("is there");
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{name}");
+    }
+}
+
 #[test]
 fn a_file_longer_than_the_bound_is_not_read() {
     let storage = MemoryStorage::new();

@@ -175,7 +175,7 @@ impl Device {
 
     /// Makes keys and an empty log, to join with an invite.
     pub(super) fn prepare(&mut self, link: InviteLink) {
-        let workspace = prepare(self.environment(), &key(), &link).expect("an empty disk");
+        let (workspace, _) = prepare(self.environment(), &key(), &link).expect("an empty disk");
         self.joining = Some((link, false));
         self.start(workspace);
     }
