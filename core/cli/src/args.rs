@@ -32,7 +32,7 @@ The passphrase is never an argument, so that it does not end up in the shell's h
 pub(crate) enum Command {
     /// Make a workspace
     Init(Init),
-    /// Put the records of a file (JSON array, JSON lines or CSV) into a collection
+    /// Put the records of a file (JSON array, JSON lines, CSV, or what `export` printed) into a collection
     Import(Import),
     /// Write one item
     Put(Put),
@@ -66,7 +66,7 @@ pub(crate) enum Command {
     Verify(Folder),
     /// Print figures of the workspace
     Stats(Folder),
-    /// Print all items of a collection as JSON lines
+    /// Print all items of a collection as JSON lines, which `import` reads
     Export(Export),
 }
 
@@ -97,9 +97,9 @@ pub(crate) struct Import {
     pub(crate) target: String,
     /// The file; .gz is not unpacked; `-` is standard input
     pub(crate) file: PathBuf,
-    /// Field whose value is the key; records without one get a key made from their content
-    #[arg(long, default_value = "id")]
-    pub(crate) key: String,
+    /// Field whose value is the key [default: id]; records without one get a key made from their content
+    #[arg(long)]
+    pub(crate) key: Option<String>,
     /// What the file holds [default: by its name and first character]
     #[arg(long, value_enum)]
     pub(crate) format: Option<Format>,
@@ -113,6 +113,9 @@ pub(crate) enum Format {
     Jsonl,
     /// Comma-separated, with a header line; all values become text
     Csv,
+    /// What `export` prints: {"key": .., "value": ..} a line. Recognised by its first line, unless
+    /// --key or --format says otherwise
+    Export,
 }
 
 #[derive(Debug, Args)]
@@ -141,8 +144,8 @@ pub(crate) struct Query {
     /// Where, e.g. main/movies
     #[arg(value_name = "DATABASE/COLLECTION")]
     pub(crate) target: String,
-    /// Conditions joined by `and` (field, then = != < <= > >= contains prefix, then a JSON value or
-    /// a word), or a JSON filter
+    /// Conditions (field, then = != < <= > >= contains prefix in, then a JSON value or one word) with
+    /// `not` before and `and`, `or` between them, or a JSON filter
     pub(crate) condition: Option<String>,
     /// Field to sort by; `-field` for the largest first; may be given several times
     #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]

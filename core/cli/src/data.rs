@@ -21,14 +21,14 @@ pub(crate) async fn put(command: &args::Put, source: &Source, output: &Output) -
     } else {
         command.value.clone()
     };
-    let json: Value = serde_json::from_str(&text).map_err(|error| {
+    serde_json::from_str::<Value>(&text).map_err(|error| {
         Failure::usage(format!("the value is not JSON: {error}; text needs quotes, like '\"hello\"'"))
     })?;
-    let value = from_json(&json)?;
+    let value = tidelog::Value::from_json(&text)?;
     let workspace = Workspace::open(&item.path, source.key()?).await?;
     open(&workspace, &target)?.put(&item.key, &value).await?;
     workspace.shutdown().await?;
-    output.note("written");
+    output.done(&json!({ "written": item.key }), "written");
     Ok(Outcome::Done)
 }
 
@@ -52,7 +52,7 @@ pub(crate) async fn delete(command: &args::Item, source: &Source, output: &Outpu
     let was_there = open(&workspace, &target)?.delete(&command.key).await?;
     workspace.shutdown().await?;
     if was_there {
-        output.note("deleted");
+        output.done(&json!({ "deleted": command.key }), "deleted");
         Ok(Outcome::Done)
     } else {
         Ok(not_there(&command.key, output))
@@ -115,7 +115,7 @@ pub(crate) async fn history(command: &args::Item, source: &Source, output: &Outp
             let name = member.and_then(|member| member.profile.clone());
             vec![
                 json!(time(version.hlc_ms)),
-                json!(name.unwrap_or_else(|| version.author.to_string()[..8].to_owned())),
+                json!(name.unwrap_or_else(|| output.id(&version.author))),
                 json!(version.kind.name()),
                 version.value.as_ref().map_or(Value::Null, to_json),
                 json!(version.entry.to_string()),
@@ -183,7 +183,7 @@ pub(crate) async fn log(command: &args::Log, source: &Source, output: &Output) -
                 json!(entry.arrival),
                 json!(entry.kind),
                 json!(entry.database),
-                json!(entry.author.to_string()[..8].to_owned()),
+                json!(output.id(&entry.author)),
                 json!(entry.seq),
                 json!(entry.bytes),
                 json!(entry.id.to_string()),
@@ -196,7 +196,7 @@ pub(crate) async fn log(command: &args::Log, source: &Source, output: &Output) -
 }
 
 /// The collection as it was made, whatever its policy.
-fn open(workspace: &Workspace, target: &Target<'_>) -> Result<Collection<tidelog::Value>> {
+pub(crate) fn open(workspace: &Workspace, target: &Target<'_>) -> Result<Collection<tidelog::Value>> {
     let database = workspace.database(target.database);
     let known = database.collections()?.into_iter().find(|(name, _)| name == target.collection);
     let mut options = tidelog::CollectionOptions::default().key_field(None);
@@ -212,13 +212,13 @@ fn print_item(key: &str, value: &tidelog::Value, output: &Output) {
 }
 
 fn not_there(key: &str, output: &Output) -> Outcome {
-    output.note(&format!("there is no item `{key}`"));
+    let text = format!("there is no item `{key}`");
+    if output.is_json() {
+        output.failure(&Failure { code: "not_found", text });
+    } else {
+        output.note(&text);
+    }
     Outcome::NotThere
-}
-
-/// JSON as a value of the engine.
-pub(crate) fn from_json(json: &Value) -> Result<tidelog::Value> {
-    Ok(tidelog::Value::from_json(&json.to_string())?)
 }
 
 /// A value of the engine as JSON; bytes are in base64.

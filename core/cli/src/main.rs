@@ -5,6 +5,8 @@
 //!
 //! Exit codes: 0 done; 1 failed; 2 wrong usage; 3 the item is not there; 4 damage was found.
 
+#![forbid(unsafe_code)]
+
 mod args;
 mod data;
 mod import;
@@ -50,18 +52,35 @@ impl Failure {
 
 impl From<tidelog::Error> for Failure {
     fn from(error: tidelog::Error) -> Self {
-        Self { code: error.kind().code(), text: error.to_string() }
+        Self { code: error.kind().code(), text: reasons(&error) }
     }
+}
+
+/// An error and what is underneath it, without saying anything twice.
+pub(crate) fn reasons(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let reason = error.to_string();
+        if !text.contains(&reason) {
+            text = format!("{text}: {reason}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// The result of a command.
 pub(crate) type Result<T = Outcome> = std::result::Result<T, Failure>;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return wrong_usage(&error),
+    };
     let output = Output::new(arguments.json, arguments.quiet);
     if !matches!(arguments.command, Command::ServeRelay(_)) {
-        start_logging();
+        start_logging(arguments.json);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = runtime.map_err(|error| Failure::io("cannot start", &error)).and_then(|runtime| {
@@ -76,16 +95,28 @@ fn main() -> ExitCode {
         Ok(Outcome::Damaged) => ExitCode::from(4),
         Err(failure) => {
             output.failure(&failure);
-            ExitCode::from(if failure.code == "invalid_argument" { 2 } else { 1 })
+            ExitCode::from(if matches!(failure.code, "invalid_argument" | "invalid_value") { 2 } else { 1 })
         }
     }
 }
 
+/// Arguments that make no command; also `--help` and `--version`.
+fn wrong_usage(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+        Output::new(true, false).failure(&Failure::usage(text));
+        return ExitCode::from(2);
+    }
+    error.exit()
+}
+
 /// Warnings of the engine on standard error, more with `RUST_LOG`.
-fn start_logging() {
+fn start_logging(json: bool) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json { log.json().init() } else { log.init() }
 }
 
 async fn run(arguments: Arguments, output: &Output) -> Result {

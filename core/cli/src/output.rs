@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -58,6 +58,12 @@ impl Output {
         }
     }
 
+    /// The id of a device: whole in JSON, its beginning for people.
+    pub(crate) fn id(&self, id: &tidelog::DeviceId) -> String {
+        let text = id.to_string();
+        if self.json { text } else { text[..8].to_owned() }
+    }
+
     /// Something people want to know that is not a result.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet && !self.json {
@@ -67,7 +73,20 @@ impl Output {
 
     /// Something that went wrong without ending the command.
     pub(crate) fn warning(&self, text: &str) {
-        write_err(&format!("warning: {text}"));
+        if self.json {
+            write_err(&json!({ "warning": text }).to_string());
+        } else {
+            write_err(&format!("warning: {text}"));
+        }
+    }
+
+    /// What was done: as JSON, or as a note for people.
+    pub(crate) fn done(&self, value: &Value, text: &str) {
+        if self.json {
+            write_out(&value.to_string());
+        } else {
+            self.note(text);
+        }
     }
 
     pub(crate) fn failure(&self, failure: &Failure) {
@@ -83,8 +102,12 @@ impl Output {
         if self.quiet || self.json || !std::io::stderr().is_terminal() {
             return ProgressBar::hidden();
         }
-        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {per_sec} {eta}")
-            .expect("the template is valid");
+        let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {speed} {eta}")
+            .expect("the template is valid")
+            .with_key("speed", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+                // A bar that cannot be drawn is no failure.
+                let _ = write!(text, "{:.0}/s", state.per_sec());
+            });
         ProgressBar::new(total).with_style(style).with_message(what.to_owned())
     }
 }

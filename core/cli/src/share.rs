@@ -2,6 +2,7 @@
 //! stats`.
 
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::time::Duration;
 
 use qrcode::QrCode;
@@ -115,29 +116,28 @@ pub(crate) async fn approve(command: &args::Approve, source: &Source, output: &O
     let workspace = Workspace::open(&command.path, source.key()?).await?;
     workspace.approve(&command.request).await?;
     workspace.shutdown().await?;
-    output.note("admitted");
+    output.done(&json!({ "admitted": command.request }), "admitted");
     Ok(Outcome::Done)
 }
 
 pub(crate) async fn members(path: &std::path::Path, source: &Source, output: &Output) -> Result {
     let workspace = Workspace::open(path, source.key()?).await?;
-    let rows: Vec<Vec<Value>> = workspace
-        .members()?
-        .into_iter()
-        .map(|member| {
-            let devices: Vec<String> =
-                member.devices.iter().map(|id| id.to_string()[..8].to_owned()).collect();
-            vec![
-                json!(member.profile),
-                json!(member.role.to_string()),
-                json!(devices.join(" ")),
-                json!(if member.me { "you" } else { "" }),
-                json!(member.user.to_string()),
-            ]
-        })
-        .collect();
+    let members = workspace.members()?;
     workspace.shutdown().await?;
-    output.table(&["name", "role", "devices", "", "user"], &rows);
+    let mut rows: Vec<Vec<Value>> = Vec::new();
+    for member in members {
+        let devices: Vec<String> = member.devices.iter().map(|device| output.id(device)).collect();
+        let me = if output.is_json() { json!(member.me) } else { json!(if member.me { "you" } else { "" }) };
+        let devices = if output.is_json() { json!(devices) } else { json!(devices.join(" ")) };
+        rows.push(vec![
+            json!(member.profile),
+            json!(member.role.to_string()),
+            devices,
+            me,
+            json!(member.user.to_string()),
+        ]);
+    }
+    output.table(&["name", "role", "devices", "me", "user"], &rows);
     Ok(Outcome::Done)
 }
 
@@ -164,7 +164,9 @@ pub(crate) async fn sync(command: &args::Sync, source: &Source, output: &Output)
                 });
             }
             Err(error) => {
-                output.warning(&format!("{url}: {error}"));
+                if urls.len() > 1 {
+                    output.warning(&crate::reasons(&error));
+                }
                 last = Some(error);
             }
         }
@@ -176,26 +178,42 @@ pub(crate) async fn sync(command: &args::Sync, source: &Source, output: &Output)
 async fn live(workspace: &Workspace, urls: &[String], output: &Output) -> Result {
     let links = urls.iter().map(|url| workspace.connect(url)).collect::<tidelog::Result<Vec<_>>>()?;
     output.note("connected until Ctrl-C");
-    let mut states: Vec<Option<LinkState>> = vec![None; links.len()];
+    let mut told: Vec<(Option<LinkState>, Option<String>)> = vec![(None, None); links.len()];
+    let mut was_live = false;
+    let mut stop = pin!(tokio::signal::ctrl_c());
     loop {
-        for ((link, url), last) in links.iter().zip(urls).zip(&mut states) {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(200)) => {}
+            _ = &mut stop => break,
+        }
+        for ((link, url), (last, trouble)) in links.iter().zip(urls).zip(&mut told) {
+            let error = link.last_error().map(|error| error.to_string());
+            if *trouble != error {
+                if let Some(text) = &error {
+                    output.warning(text);
+                }
+                *trouble = error;
+            }
             let state = link.state();
+            was_live |= state == LinkState::Live;
             if *last != Some(state) {
                 *last = Some(state);
                 let line = json!({ "relay": url, "state": state_name(state), "pending": link.pending() });
                 output.result(&line, || format!("{url}: {}", state_name(state)));
             }
         }
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(200)) => {}
-            _ = tokio::signal::ctrl_c() => break,
-        }
     }
+    was_live |= links.iter().any(|link| link.state() == LinkState::Live);
+    let trouble = links.iter().find_map(tidelog::Link::last_error);
     for link in &links {
         link.stop().await;
     }
     workspace.shutdown().await?;
-    Ok(Outcome::Done)
+    match trouble {
+        _ if was_live => Ok(Outcome::Done),
+        Some(error) => Err(error.into()),
+        None => Err(Failure { code: "cancelled", text: "ended before any relay was reached".into() }),
+    }
 }
 
 fn state_name(state: LinkState) -> &'static str {

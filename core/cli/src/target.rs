@@ -23,43 +23,86 @@ impl<'a> Target<'a> {
 }
 
 /// Longest first, so that `<=` is not read as `<`.
-const OPERATORS: [(&str, &str); 6] =
-    [("<=", "le"), (">=", "ge"), ("!=", "ne"), ("=", "eq"), ("<", "lt"), (">", "gt")];
-const WORDS: [&str; 2] = ["contains", "prefix"];
+const OPERATORS: [(&str, &str); 7] =
+    [("<=", "le"), (">=", "ge"), ("!=", "ne"), ("==", "eq"), ("=", "eq"), ("<", "lt"), (">", "gt")];
+const WORDS: [&str; 3] = ["contains", "prefix", "in"];
 
-/// The filter that a condition stands for: JSON as it is, or clauses joined by ` and `.
+/// The filter that a condition stands for: JSON as it is, or clauses with ` or `, ` and ` and `not `,
+/// which bind in this order.
 pub(crate) fn filter(text: &str) -> Result<Value> {
     let text = text.trim();
     if text.starts_with('{') {
         return serde_json::from_str(text)
             .map_err(|error| Failure::usage(format!("the filter is not JSON: {error}")));
     }
-    let clauses = text.split(" and ").map(clause).collect::<Result<Vec<Value>>>()?;
-    Ok(json!({ "and": clauses }))
+    let any = parts(text, " or ").into_iter().map(|part| {
+        let all = parts(part, " and ").into_iter().map(clause).collect::<Result<Vec<Value>>>()?;
+        Ok(json!({ "and": all }))
+    });
+    Ok(json!({ "or": any.collect::<Result<Vec<Value>>>()? }))
+}
+
+/// The text between the places where the joining word, in any case, stands outside of quotes.
+fn parts<'a>(text: &'a str, join: &str) -> Vec<&'a str> {
+    let (mut found, mut start, mut quoted, mut escaped) = (Vec::new(), 0, false, false);
+    for (at, character) in text.char_indices() {
+        if !quoted
+            && at >= start
+            && text[at..].get(..join.len()).is_some_and(|next| next.eq_ignore_ascii_case(join))
+        {
+            found.push(&text[start..at]);
+            start = at + join.len();
+        }
+        quoted ^= character == '"' && !escaped;
+        escaped = character == '\\' && !escaped;
+    }
+    found.push(&text[start..]);
+    found
 }
 
 fn clause(text: &str) -> Result<Value> {
-    let word = WORDS.iter().find_map(|word| {
-        let (field, value) = text.split_once(&format!(" {word} "))?;
-        Some((field, *word, value))
+    let text = text.trim();
+    if let Some((word, rest)) = text.split_once(' ')
+        && word.eq_ignore_ascii_case("not")
+    {
+        return Ok(json!({ "not": clause(rest)? }));
+    }
+    let symbol = text.find(['<', '>', '!', '=']).and_then(|at| {
+        let (symbol, name) = OPERATORS.iter().find(|(symbol, _)| text[at..].starts_with(symbol))?;
+        Some((at, *name, symbol.len()))
     });
-    let symbol = || {
-        let at = text.find(['<', '>', '!', '='])?;
-        let (field, rest) = text.split_at(at);
-        let (symbol, name) = OPERATORS.iter().find(|(symbol, _)| rest.starts_with(symbol))?;
-        Some((field, *name, &rest[symbol.len()..]))
-    };
-    let (field, operator, value) = word.or_else(symbol).ok_or_else(|| {
+    let words =
+        WORDS.iter().filter_map(|word| Some((text.find(&format!(" {word} "))?, *word, word.len() + 2)));
+    let (at, operator, length) = words.chain(symbol).min().ok_or_else(|| {
         Failure::usage(format!("`{text}` is no condition: write it like year >= 1999 or title = \"Alien\""))
     })?;
-    let (field, value) = (field.trim(), value.trim());
+    let (field, value) = (text[..at].trim(), text[at + length..].trim());
     if field.is_empty() || value.is_empty() {
         return Err(Failure::usage(format!("`{text}` lacks a field or a value")));
     }
-    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+    if !is_word(field) {
+        return Err(Failure::usage(format!(
+            "`{field}` is not one word: parentheses and fields with such names need a JSON filter, like \
+             {{\"year\": {{\"ge\": 1999}}}}"
+        )));
+    }
+    let value = match serde_json::from_str(value) {
+        Ok(value) => value,
+        Err(_) if is_word(value) => Value::String(value.to_owned()),
+        Err(error) => {
+            return Err(Failure::usage(format!(
+                "`{value}` is neither one word nor a JSON value ({error}): text goes into double quotes"
+            )));
+        }
+    };
     let mut condition = Map::new();
     condition.insert(field.to_owned(), json!({ operator: value }));
     Ok(Value::Object(condition))
+}
+
+/// Whether a text needs no quotes: nothing in it could mean something else.
+fn is_word(text: &str) -> bool {
+    !text.contains(|character: char| character.is_whitespace() || "\"'`()[]{}<>=!,;&|".contains(character))
 }
 
 #[cfg(test)]
@@ -77,19 +120,48 @@ mod tests {
 
     #[test]
     fn conditions_become_filters() {
-        let year = filter("year>=1999").expect("parses");
-        assert_eq!(year, json!({ "and": [{ "year": { "ge": 1999 } }] }));
-        let both = filter("genres contains Drama and title = \"Alien\"").expect("parses");
+        let one = |text: &str| filter(text).expect("parses")["or"][0]["and"].clone();
+        assert_eq!(one("year>=1999"), json!([{ "year": { "ge": 1999 } }]));
         assert_eq!(
-            both,
-            json!({ "and": [{ "genres": { "contains": "Drama" } }, { "title": { "eq": "Alien" } }] })
+            one("genres contains Drama and title = \"Alien\""),
+            json!([{ "genres": { "contains": "Drama" } }, { "title": { "eq": "Alien" } }])
         );
         assert_eq!(filter("{\"a\": 1}").expect("parses"), json!({ "a": 1 }));
+        assert_eq!(one("year == 1999"), json!([{ "year": { "eq": 1999 } }]));
+        assert_eq!(one("year in [1999, 2000]"), json!([{ "year": { "in": [1999, 2000] } }]));
+        assert_eq!(one("a = 1 AND b = 2"), json!([{ "a": { "eq": 1 } }, { "b": { "eq": 2 } }]));
+        assert_eq!(one("not a = 1"), json!([{ "not": { "a": { "eq": 1 } } }]));
+        let or = filter("a = 1 and b = 2 or c = 3").expect("parses");
+        let both = json!({ "and": [{ "a": { "eq": 1 } }, { "b": { "eq": 2 } }] });
+        assert_eq!(or, json!({ "or": [both, { "and": [{ "c": { "eq": 3 } }] }] }));
+        for quoted in ["Lilo and Stitch", "Dead or Alive", "Alice in Wonderland", "say \\\"a and b\\\""] {
+            let text: Value = serde_json::from_str(&format!("\"{quoted}\"")).expect("JSON");
+            assert_eq!(one(&format!("title = \"{quoted}\"")), json!([{ "title": { "eq": text } }]));
+        }
     }
 
     #[test]
     fn what_is_no_condition_is_refused() {
-        for text in ["year", "= 3", "year =", "{", "year ~ 3"] {
+        let wrong = [
+            "year",
+            "= 3",
+            "year =",
+            "{",
+            "year ~ 3",
+            "year === 3",
+            "year => 3",
+            "year >= 1999 limit 5",
+            "year is >= 5",
+            "(a = 1 or b = 2) and c = 3",
+            "a = 1 && b = 2",
+            "a = 1 and",
+            "not",
+            "title = 'x'",
+            "title = Lilo and Stitch",
+            "title = Alice in Wonderland",
+            "a = \"b",
+        ];
+        for text in wrong {
             assert!(filter(text).is_err(), "{text}");
         }
     }
