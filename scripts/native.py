@@ -4,6 +4,7 @@ The native modules are built together with the tests, with the features of the w
 into the packages. Released modules are built by maturin and napi, without `test-util`.
 """
 
+import filecmp
 import os
 import platform
 import shutil
@@ -16,8 +17,8 @@ FEATURES = ["--workspace", "--all-features", "--locked"]
 BUILD = [*FEATURES, "--lib", "--bins", "--tests", "--examples"]
 """What `cargo build` is given: the targets of `cargo test`, and the modules and programs it does not link itself."""
 
-RELEASED = ["tidelog-cli", "tidelog-relay", "tidelog-pyo3", "tidelog-napi"]
-"""The packages with the programs and native modules that users get."""
+RELEASED = ["tidelog-cli", "tidelog-relay", "tidelog-pyo3", "tidelog-napi", "tidelog-uniffi", "tidelog-bindgen"]
+"""The packages with the programs and native modules that users get, and what generates modules from them."""
 
 NAPI_TYPES = "napi-types"
 """The folder below the target folder where `#[napi]` notes the TypeScript declaration of each exported item."""
@@ -54,17 +55,35 @@ def place_python(profile: str = "debug") -> None:
     place(built_module("_tidelog", profile), ROOT / "python" / "src" / "tidelog" / f"_tidelog{suffix}")
 
 
-def bindgen(word: str, *rest: str | Path) -> None:
-    """Runs the generator on the library that was built."""
-    program = target_dir() / "debug" / ("tidelog-bindgen.exe" if os.name == "nt" else "tidelog-bindgen")
-    subprocess.run([program, word, built_module("tidelog_uniffi"), *rest], check=True)
+def bindgen(word: str, *rest: str | Path, profile: str = "debug") -> None:
+    """Runs the generator on the library that was built. Of a stripped one it reads the archive."""
+    program = target_dir() / profile / ("tidelog-bindgen.exe" if os.name == "nt" else "tidelog-bindgen")
+    archive = target_dir() / profile / "libtidelog_uniffi.a"
+    library = built_module("tidelog_uniffi") if profile == "debug" else archive
+    subprocess.run([program, word, library, *rest], check=True)
 
 
-def generate(language: str) -> Path:
+def generate(language: str, profile: str = "debug") -> Path:
     """Makes the private module of the Kotlin or Swift package; returns its folder."""
-    folder = target_dir().resolve() / "bindgen" / language
-    bindgen(language, folder)
+    folder = target_dir().resolve() / "bindgen" / profile / language
+    bindgen(language, folder, profile=profile)
     return folder
+
+
+def place_swift(profile: str = "debug") -> None:
+    """Gives the Swift package the library of this profile, and the module generated from it."""
+    generated, package = generate("swift", profile), ROOT / "swift" / "Native"
+    library = built_module("tidelog_uniffi", profile)
+    for source, destination in (
+        (generated / "TidelogFFI.swift", package / "TidelogFFI" / "TidelogFFI.swift"),
+        (generated / "CTidelogFFI.h", package / "CTidelogFFI" / "CTidelogFFI.h"),
+        (generated / "CTidelogFFI.modulemap", package / "CTidelogFFI" / "module.modulemap"),
+        (library, package / library.name),
+    ):
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        # What did not change is not compiled again.
+        if not destination.exists() or not filecmp.cmp(source, destination, shallow=False):
+            place(source, destination)
 
 
 def build_environment() -> dict[str, str]:

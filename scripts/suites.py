@@ -15,6 +15,7 @@ from pathlib import Path
 
 import native
 import summary
+import swift_toolchain
 from summary import Tally
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -184,6 +185,22 @@ def node_tools(profile: str = "debug") -> None:
     must(npm, "run", "--silent", "build:test", cwd=ROOT / "node")
 
 
+def swift() -> Tally:
+    swift_tools()
+    return counted(summary.swift, *swift_toolchain.command("swift", "test"), cwd=ROOT / "swift")
+
+
+def swift_tools(profile: str = "debug") -> None:
+    """Finds a Swift or fetches one, and gives the package the native library of this profile."""
+    try:
+        swift_toolchain.prepare()
+    except swift_toolchain.NoSwift as reason:
+        raise Missing(str(reason)) from None
+    if profile == "debug":
+        workspace_build()
+    native.place_swift(profile)
+
+
 def scenarios() -> Tally:
     """Scenarios that mix the languages against a real relay."""
     if not any(ROOT.glob("tests/**/test_*.py")):
@@ -198,4 +215,4 @@ def scenarios() -> Tally:
     )
 
 
-SUITES = {"checks": checks, "rust": rust, "python": python, "node": node, "scenarios": scenarios}
+SUITES = {"checks": checks, "rust": rust, "python": python, "node": node, "swift": swift, "scenarios": scenarios}

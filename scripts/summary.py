@@ -87,6 +87,21 @@ def node(lines: list[str]) -> Tally:
     )
 
 
+SWIFT_TEST = re.compile(r"^\S+ +Test (?!run with )\S.* (passed|failed) after [\d.]+ seconds")
+SWIFT_SKIPPED = re.compile(r"^\S+ +Test (?!run with )\S.* skipped(:|\.)")
+
+
+def swift(lines: list[str]) -> Tally:
+    """`swift test`: a line for each test that ended. Suites and the whole run have lines of the same form."""
+    tally = Tally()
+    for line in lines:
+        if match := SWIFT_TEST.match(line):
+            tally += Tally(match[1] == "passed", match[1] == "failed")
+        elif SWIFT_SKIPPED.match(line):
+            tally.skipped += 1
+    return tally
+
+
 def settle(tally: Tally, exit_code: int) -> Tally:
     """A bad exit that counted no failure is a crash; a good exit that counted no test ran nothing: both fail."""
     if tally.failed == 0 and (exit_code != 0 or tally == Tally()):

@@ -21,6 +21,22 @@ error: test failed, to rerun pass `--lib`
      Running tests/store.rs (target/debug/deps/store-2)
 test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
 """
+SWIFT = """\
+Test Suite 'All tests' passed at 2026-11-21 11:17:00.992
+\t Executed 0 tests, with 0 failures (0 unexpected) in 0.0 (0.0) seconds
+\u25c7 Test run started.
+\u25c7 Suite Values started.
+\u25c7 Test dates() started.
+\u2718 Test clock() skipped.
+\u2718 Test kdf() skipped: "libcrypto is too old"
+\u25c7 Passing 1 argument text \u2192 "passed after 1 seconds" to parses(_:)
+\u2718 Test parses(_:) recorded an issue with 1 argument text \u2192 "x" at a.swift:10:51: Expectation failed: false
+\u2718 Test parses(_:) failed after 0.003 seconds with 1 issue.
+\u2714 Test dates() passed after 0.003 seconds.
+\u2714 Test "a name in words" with 3 test cases passed after 0.003 seconds.
+\u2718 Suite Values failed after 0.004 seconds with 1 issue.
+\u2718 Test run with 4 tests failed after 0.004 seconds with 1 issue.
+"""
 NODE = "".join(f"\u2139 {line}\n" for line in ("tests 6", "pass 3", "fail 1", "cancelled 1", "skipped 1", "todo 0"))
 
 
@@ -49,8 +65,11 @@ class Summary(unittest.TestCase):
     def test_node_block_is_read(self):
         self.assertEqual(summary.node(NODE.splitlines()), Tally(3, 2, 1))
 
+    def test_swift_tests_are_counted_and_suites_are_not(self):
+        self.assertEqual(summary.swift(SWIFT.splitlines()), Tally(2, 1, 2))
+
     def test_a_crash_without_a_summary_is_a_failure(self):
-        for reader in (summary.cargo, summary.pytest, summary.unittest, summary.node):
+        for reader in (summary.cargo, summary.pytest, summary.unittest, summary.node, summary.swift):
             self.assertEqual(summary.settle(reader(["Segmentation fault"]), 139), Tally(0, 1, 0))
 
     def test_a_bad_exit_after_passed_tests_is_a_failure(self):
