@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tidelog_log::crypto::Signer;
 use tidelog_log::crypto::noise::Psk;
-use tidelog_log::directory::Op;
+use tidelog_log::directory::{DeviceCert, Op};
 use tidelog_log::entry::CONTEXT_LEN;
 use tidelog_log::env::{Clock, Random};
 use tidelog_log::ids::{CircleId, DeviceId, StreamId, UserId, WorkspaceId};
@@ -28,7 +28,7 @@ use crate::keys::payload::{PayloadError, Plaintext};
 /// An open workspace from the inside.
 pub(crate) struct Engine {
     pub(crate) log: Arc<Log>,
-    pub(crate) keys: Arc<DeviceKeys>,
+    keys: RwLock<Arc<DeviceKeys>>,
     pub(crate) keyring: Arc<RwLock<Keyring>>,
     pub(crate) wall: Arc<dyn Clock>,
     pub(crate) clock: Arc<HlcClock>,
@@ -59,7 +59,7 @@ impl Engine {
         let (wall, clock) = clocks;
         Self {
             log: Arc::new(log),
-            keys,
+            keys: RwLock::new(keys),
             keyring,
             wall,
             clock,
@@ -78,7 +78,29 @@ impl Engine {
 
     /// This device.
     pub(crate) fn device(&self) -> DeviceId {
-        self.keys.device()
+        self.keys().device()
+    }
+
+    /// The keys of this device in its present life.
+    pub(crate) fn keys(&self) -> Arc<DeviceKeys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Certifies this device for a user.
+    pub(crate) fn certificate(&self, user: UserId) -> DeviceCert {
+        let keys = self.keys();
+        DeviceCert::issue(&*keys, keys.kem().public(), &self.workspace(), &user)
+    }
+
+    /// Goes on as another device, which the directory has admitted.
+    pub(crate) fn go_on_as(&self, keys: Arc<DeviceKeys>) {
+        self.log.set_own(keys.device());
+        let directory = self.log.directory();
+        let mut keyring = self.keyring.write().unwrap_or_else(PoisonError::into_inner);
+        keyring.go_on_as(keys.clone(), &directory);
+        drop(keyring);
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        self.changed.send_modify(|count| *count += 1);
     }
 
     /// The user whose device this is.
@@ -142,7 +164,7 @@ impl Engine {
 
     /// Signs for this device.
     pub(crate) fn signer(&self) -> Arc<dyn Signer> {
-        Arc::clone(&self.keys) as Arc<dyn Signer>
+        self.keys()
     }
 
     /// Closes the log and ends all watches.
@@ -177,6 +199,19 @@ impl Engine {
         });
         self.log.commit(drafts, done);
         Pending(receiver)
+    }
+}
+
+/// Signs as whatever device the workspace writes with at the time: a link outlives a device's life.
+pub(crate) struct PresentDevice(pub(crate) Arc<Engine>);
+
+impl Signer for PresentDevice {
+    fn device(&self) -> DeviceId {
+        self.0.device()
+    }
+
+    fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.0.keys().sign(message)
     }
 }
 
@@ -219,6 +254,7 @@ impl From<LogError> for Error {
             LogError::Io(error) => io_kind(error),
             LogError::TooLarge(_) => ErrorKind::TooLarge,
             LogError::NotAuthorized(_) => ErrorKind::NotAuthorized,
+            LogError::Restored => ErrorKind::Restored,
             LogError::Closed => ErrorKind::Closed,
             LogError::Engine(_) => ErrorKind::Internal,
         };

@@ -54,6 +54,8 @@ kinds! {
     UpgradeNeeded = "upgrade_needed",
     /// The workspace can be read but not written.
     ReadOnly = "read_only",
+    /// This is a copy of a device, and can only be read until it has met a peer.
+    Restored = "restored",
     /// The disk is full.
     DiskFull = "disk_full",
     /// The operating system refused a file operation.

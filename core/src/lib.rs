@@ -63,5 +63,5 @@ pub use tidelog_log::session::Direction;
 pub use value::{Value, from_value, to_value};
 pub use workspace::{
     BackupInfo, BackupKey, BackupReport, DeviceInfo, EntryInfo, Environment, Invite, InviteOptions,
-    JoinOptions, JoinRequest, Me, Member, Stats, VerifyReport, WatchOptions, Workspace,
+    JoinOptions, JoinRequest, Me, Member, RecoverFrom, Stats, VerifyReport, WatchOptions, Workspace,
 };

@@ -73,6 +73,8 @@ pub(crate) struct Party {
     /// What is synced, and which way.
     pub(crate) streams: Filter,
     pub(crate) direction: Direction,
+    /// Called when both sides hold the same, and again whenever that may be so again. Returns at once.
+    pub(crate) synced: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl fmt::Debug for Party {

@@ -4,6 +4,7 @@
 //! [`Workspace::shutdown`]; after that every call answers `closed`.
 
 mod backup;
+mod copies;
 mod create;
 mod custody;
 mod databases;
@@ -14,6 +15,7 @@ mod link;
 mod local;
 mod members;
 mod pair;
+mod recover;
 mod secrets;
 #[cfg(test)]
 mod simulation;
@@ -33,6 +35,7 @@ pub use databases::WatchOptions;
 pub use invites::{Invite, InviteOptions, JoinRequest};
 pub use join::JoinOptions;
 pub use members::{DeviceInfo, Me, Member};
+pub use recover::RecoverFrom;
 pub use upkeep::{EntryInfo, Stats, VerifyReport};
 
 use crate::data::Database;
@@ -93,6 +96,9 @@ struct Inner {
     /// Invites that this device gave out, and who asked with them.
     desk: Arc<Desk>,
     links: Mutex<Vec<Link>>,
+    storage: Arc<dyn Storage>,
+    /// Held while the device begins another life.
+    birth: Mutex<()>,
 }
 
 /// A workspace that is open. Cloning gives another handle to the same one.
@@ -113,7 +119,8 @@ impl Workspace {
         if engine.stream("").is_ok() {
             Database::learn_names(&engine)?;
         }
-        let desk = Arc::new(Desk::new(Arc::clone(&engine), storage)?);
-        Ok(Self { inner: Arc::new(Inner { engine, custody, desk, links: Mutex::default() }) })
+        let desk = Arc::new(Desk::new(Arc::clone(&engine), Arc::clone(&storage))?);
+        let (links, birth) = (Mutex::default(), Mutex::default());
+        Ok(Self { inner: Arc::new(Inner { engine, custody, desk, links, storage, birth }) })
     }
 }

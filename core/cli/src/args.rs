@@ -68,6 +68,22 @@ pub(crate) enum Command {
     Stats(Folder),
     /// Print all items of a collection as JSON lines, which `import` reads
     Export(Export),
+    /// Change the passphrase, or the raw key, that opens the workspace on this device
+    Passphrase(Passphrase),
+    /// Print the words that bring the workspace back when every device is lost
+    RecoveryWords(RecoveryWords),
+    /// Type the recovery words in again; right ones are erased from this device
+    ConfirmRecoveryWords(ConfirmRecoveryWords),
+    /// Copy the workspace into a folder; again into the same one, only what is new
+    Backup(Backup),
+    /// Check a backup without restoring it
+    VerifyBackup(VerifyBackup),
+    /// Make the workspace of a backup anew in an empty folder
+    Restore(Restore),
+    /// Get a workspace back with recovery words
+    Recover(Recover),
+    /// Let a restored or copied workspace be written without having met a peer
+    ConfirmOnlyCopy(Folder),
 }
 
 #[derive(Debug, Args)]
@@ -262,4 +278,85 @@ pub(crate) struct Export {
     /// What, e.g. main/movies
     #[arg(value_name = "DATABASE/COLLECTION")]
     pub(crate) target: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Passphrase {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// Read the new passphrase from the first line of this file [else: TIDELOG_NEW_PASSPHRASE, else a prompt]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) new_passphrase_file: Option<PathBuf>,
+    /// Use the 32 raw bytes (or 64 hexadecimal digits) of this file as the new key, with no passphrase
+    #[arg(long, value_name = "FILE", conflicts_with = "new_passphrase_file")]
+    pub(crate) new_key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecoveryWords {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// Make new words that stand for a device of yours, instead of those of the workspace's root
+    #[arg(long)]
+    pub(crate) device: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfirmRecoveryWords {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// Read the words from this file [else: a prompt, or standard input]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) words_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// Folder of the backup
+    pub(crate) to: PathBuf,
+    /// Read the backup's own passphrase from the first line of this file [else:
+    /// TIDELOG_BACKUP_PASSPHRASE, else the workspace's passphrase]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) backup_passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyBackup {
+    /// Folder of the backup
+    pub(crate) from: PathBuf,
+    /// Also try the passphrase in the first line of this file, or in TIDELOG_BACKUP_PASSPHRASE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) backup_passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// Folder of the backup
+    pub(crate) from: PathBuf,
+    /// Folder of the new workspace
+    pub(crate) path: PathBuf,
+    /// Read the backup's own passphrase from the first line of this file [else:
+    /// TIDELOG_BACKUP_PASSPHRASE, else the same passphrase opens both]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) backup_passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Recover {
+    /// Folder of the new workspace
+    pub(crate) path: PathBuf,
+    /// A backup, or the workspace of another member
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) from: Option<PathBuf>,
+    /// A relay that has the workspace
+    #[arg(long, value_name = "URL")]
+    pub(crate) relay: Option<String>,
+    /// Which of the relay's workspaces, as `recovery-words` prints it
+    #[arg(long, value_name = "ID")]
+    pub(crate) workspace: Option<String>,
+    /// Read the words from this file [else: a prompt, or standard input]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) words_file: Option<PathBuf>,
 }

@@ -12,6 +12,7 @@ mod data;
 mod import;
 mod output;
 mod passphrase;
+mod recovery;
 mod relay;
 mod share;
 mod target;
@@ -141,5 +142,17 @@ async fn run(arguments: Arguments, output: &Output) -> Result {
         Command::Verify(command) => share::verify(&command.path, &source, output).await,
         Command::Stats(command) => share::stats(&command.path, &source, output).await,
         Command::ServeRelay(command) => relay::serve(command).await,
+        Command::Passphrase(command) => recovery::passphrase(&command, &source, output).await,
+        Command::RecoveryWords(command) => recovery::recovery_words(&command, &source, output).await,
+        Command::ConfirmRecoveryWords(command) => {
+            recovery::confirm_recovery_words(&command, &source, output).await
+        }
+        Command::Backup(command) => recovery::backup(&command, &source, output).await,
+        Command::VerifyBackup(command) => recovery::verify_backup(&command, output).await,
+        Command::Restore(command) => recovery::restore(&command, &source, output).await,
+        Command::Recover(command) => recovery::recover(&command, &source, output).await,
+        Command::ConfirmOnlyCopy(command) => {
+            recovery::confirm_only_copy(&command.path, &source, output).await
+        }
     }
 }

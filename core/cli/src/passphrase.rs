@@ -9,6 +9,10 @@ use crate::{Failure, Result};
 
 /// Environment variable with the passphrase.
 const VARIABLE: &str = "TIDELOG_PASSPHRASE";
+/// Environment variable with the passphrase that is to take its place.
+const NEW_VARIABLE: &str = "TIDELOG_NEW_PASSPHRASE";
+/// Environment variable with the passphrase of a backup.
+const BACKUP_VARIABLE: &str = "TIDELOG_BACKUP_PASSPHRASE";
 const RAW_KEY_LEN: usize = 32;
 
 /// What the arguments say of the key.
@@ -16,18 +20,29 @@ const RAW_KEY_LEN: usize = 32;
 pub(crate) struct Source {
     passphrase_file: Option<PathBuf>,
     key_file: Option<PathBuf>,
+    variable: &'static str,
 }
 
 impl Source {
     pub(crate) fn new(passphrase_file: Option<PathBuf>, key_file: Option<PathBuf>) -> Self {
-        Self { passphrase_file, key_file }
+        Self { passphrase_file, key_file, variable: VARIABLE }
+    }
+
+    /// Where the key comes from that is to take the place of the present one.
+    pub(crate) fn new_one(passphrase_file: Option<PathBuf>, key_file: Option<PathBuf>) -> Self {
+        Self { passphrase_file, key_file, variable: NEW_VARIABLE }
+    }
+
+    /// Where the passphrase of a backup comes from, if it has one of its own.
+    pub(crate) fn of_backup(passphrase_file: Option<PathBuf>) -> Self {
+        Self { passphrase_file, key_file: None, variable: BACKUP_VARIABLE }
     }
 
     /// The key of an existing workspace.
     pub(crate) fn key(&self) -> Result<Key> {
         match self.given()? {
             Some(key) => Ok(key),
-            None => Ok(Key::passphrase(prompt("Passphrase: ")?)),
+            None => Ok(Key::passphrase(self.prompt("Passphrase: ")?)),
         }
     }
 
@@ -36,14 +51,15 @@ impl Source {
         if let Some(key) = self.given()? {
             return Ok(key);
         }
-        let passphrase = prompt("New passphrase: ")?;
-        if passphrase != prompt("Again: ")? {
+        let passphrase = self.prompt("New passphrase: ")?;
+        if passphrase != self.prompt("Again: ")? {
             return Err(Failure::usage("the two passphrases differ: nothing was made"));
         }
         Ok(Key::passphrase(passphrase))
     }
 
-    fn given(&self) -> Result<Option<Key>> {
+    /// The key, if it is given without a prompt.
+    pub(crate) fn given(&self) -> Result<Option<Key>> {
         if let Some(path) = &self.key_file {
             let bytes = std::fs::read(path).map_err(|error| {
                 Failure::io(&format!("cannot read the key file {}", path.display()), &error)
@@ -57,7 +73,17 @@ impl Source {
             let line = text.lines().next().unwrap_or_default();
             return Ok(Some(Key::passphrase(line)));
         }
-        Ok(std::env::var(VARIABLE).ok().map(Key::passphrase))
+        Ok(std::env::var(self.variable).ok().map(Key::passphrase))
+    }
+
+    fn prompt(&self, text: &str) -> Result<String> {
+        if !std::io::stdin().is_terminal() {
+            return Err(Failure::usage(format!(
+                "there is no terminal to ask for the passphrase: set {} or give it in a file",
+                self.variable
+            )));
+        }
+        rpassword::prompt_password(text).map_err(|error| Failure::io("cannot read the passphrase", &error))
     }
 }
 
@@ -69,13 +95,4 @@ fn raw_key(bytes: &[u8]) -> Result<Key> {
     });
     raw.map(Key::raw)
         .ok_or_else(|| Failure::usage("the key file must hold 32 bytes, or 64 lower-case hexadecimal digits"))
-}
-
-fn prompt(text: &str) -> Result<String> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage(format!(
-            "there is no terminal to ask for the passphrase: set {VARIABLE} or give --passphrase-file"
-        )));
-    }
-    rpassword::prompt_password(text).map_err(|error| Failure::io("cannot read the passphrase", &error))
 }

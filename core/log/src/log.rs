@@ -19,7 +19,7 @@ mod tests;
 mod verify;
 mod writer;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
@@ -37,7 +37,7 @@ pub use writer::{Change, Done};
 use crate::directory::Directory;
 use crate::entry::Entry;
 use crate::env::{Clock, Random};
-use crate::ids::WorkspaceId;
+use crate::ids::{DeviceId, WorkspaceId};
 use crate::segments::Segments;
 use crate::session::Receipt;
 use crate::state::{State, StateBatch};
@@ -131,7 +131,15 @@ struct Shared {
     frontier: RwLock<Frontier>,
     directory: RwLock<Directory>,
     arrivals: AtomicU64,
+    own: Mutex<Own>,
     subscribers: Mutex<Vec<(u64, Notify)>>,
+}
+
+/// Which device writes here, and which may not.
+#[derive(Debug, Default)]
+struct Own {
+    device: Option<DeviceId>,
+    silent: HashSet<DeviceId>,
 }
 
 #[derive(Default)]
@@ -208,6 +216,23 @@ impl Log {
         let number = subscribers.last().map_or(0, |(number, _)| number + 1);
         subscribers.push((number, notify));
         Subscription { shared: Arc::clone(&self.inner.shared), number }
+    }
+
+    /// Says which device writes here and nowhere else. Once an entry of it comes in that this log did
+    /// not have, it is silent: it lives elsewhere too.
+    pub fn set_own(&self, device: DeviceId) {
+        lock(&self.inner.shared.own).device = Some(device);
+    }
+
+    /// Lets a device write no more here, but for its [`Draft::last_act`].
+    pub fn silence(&self, device: DeviceId) {
+        lock(&self.inner.shared.own).silent.insert(device);
+    }
+
+    /// Whether a device is silent.
+    #[must_use]
+    pub fn is_silent(&self, device: &DeviceId) -> bool {
+        lock(&self.inner.shared.own).silent.contains(device)
     }
 
     /// Does what time brings. Only a log without a thread needs to be told.

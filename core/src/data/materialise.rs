@@ -46,7 +46,6 @@ use crate::value::cbor;
 /// Computes the tables, entry by entry.
 pub(crate) struct Materialiser<K> {
     keys: K,
-    device: DeviceId,
     clock: Arc<HlcClock>,
     random: Arc<dyn Random>,
     shared: Arc<Shared>,
@@ -101,16 +100,9 @@ enum Part {
 
 impl<K: Unseal> Materialiser<K> {
     /// A materialiser for one open log.
-    pub(crate) fn new(
-        keys: K,
-        device: DeviceId,
-        clock: Arc<HlcClock>,
-        random: Arc<dyn Random>,
-        shared: Arc<Shared>,
-    ) -> Self {
+    pub(crate) fn new(keys: K, clock: Arc<HlcClock>, random: Arc<dyn Random>, shared: Arc<Shared>) -> Self {
         Self {
             keys,
-            device,
             clock,
             random,
             shared,
@@ -156,7 +148,7 @@ impl<K: Unseal> Materialiser<K> {
             author: header.author,
             stream: header.stream,
             hlc,
-            local: header.author == self.device,
+            local: self.keys.is_own(&header.author),
         };
         let Some(targets) = self.targets(&source, operations) else {
             self.unread(tables, arrival, entry, Unread::Invalid)?;
@@ -331,7 +323,7 @@ impl<K: Unseal> Materialiser<K> {
             new: None,
             author: header.author,
             hlc_ms: 0,
-            local: header.author == self.device,
+            local: self.keys.is_own(&header.author),
             entry: entry.id(),
         };
         self.events.push(Happened { stream: header.stream, scope: None, event });

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tidelog_log::crypto::Signer as _;
-use tidelog_log::directory::{DeviceCert, Directory, Op, Role, user_id};
+use tidelog_log::directory::{Directory, Op, Role, user_id};
 use tidelog_log::env::{ManualClock, SeededRandom, random_array};
 use tidelog_log::ids::{UserId, WorkspaceId};
 use tidelog_log::log::{Draft, Log, LogOptions, genesis};
@@ -50,12 +50,11 @@ fn engine_on(seed: u64, storage: &MemoryStorage) -> Arc<Engine> {
     let first = genesis(&*root, vec![founding]).expect("fits");
     let workspace = WorkspaceId(first.id().0);
     let keys = Arc::new(DeviceKeys::derive(&Secret::generate(&*random), &workspace, &random_array(&*random)));
-    let keyring = Arc::new(RwLock::new(Keyring::new(workspace, Arc::clone(&keys))));
+    let keyring = Arc::new(RwLock::new(Keyring::new(workspace, keys.clone())));
     let clock = Arc::new(HlcClock::new(wall.clone()));
     let shared = Arc::new(Shared::default());
     let materialiser = Materialiser::new(
         WorkspaceKeys::new(Arc::clone(&keyring), Directory::new(workspace)),
-        keys.device(),
         Arc::clone(&clock),
         random.clone(),
         Arc::clone(&shared),
@@ -73,7 +72,7 @@ fn engine_on(seed: u64, storage: &MemoryStorage) -> Arc<Engine> {
     let engine = Engine::new(log, keys, keyring, (wall, clock), random.clone(), shared);
     engine.log.receive_blocking(vec![first]).expect("takes its genesis");
     let user = user_id(&workspace, &engine.device());
-    let cert = DeviceCert::issue(&*engine.keys, engine.keys.kem().public(), &workspace, &user);
+    let cert = engine.certificate(user);
     let add = Op::AddUser { user, role: Role::Owner, certs: vec![cert] };
     engine.log.commit_blocking(vec![Draft::directory(root, vec![add])]).expect("adds the device");
     let epoch =

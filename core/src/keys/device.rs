@@ -110,6 +110,24 @@ macro_rules! signer {
 
 signer!(DeviceKeys, RootKeys);
 
+/// Whoever epoch keys are wrapped to: a device, or the root.
+pub(crate) trait KeyHolder: Signer + fmt::Debug {
+    /// The key that receives wraps.
+    fn kem(&self) -> &KemSecret;
+}
+
+impl KeyHolder for DeviceKeys {
+    fn kem(&self) -> &KemSecret {
+        &self.kem
+    }
+}
+
+impl KeyHolder for RootKeys {
+    fn kem(&self) -> &KemSecret {
+        &self.kem
+    }
+}
+
 /// The X25519 secret that opens wraps.
 pub(crate) struct KemSecret(PrivateKey);
 

@@ -12,13 +12,12 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use tidelog_log::crypto::Signer as _;
-use tidelog_log::directory::{Directory, Epoch, Op, Wrap};
+use tidelog_log::directory::{Directory, Epoch, Op, Role, Wrap};
 use tidelog_log::env::Random;
-use tidelog_log::ids::{CircleId, DeviceId, EntryId, KeyId, WorkspaceId};
+use tidelog_log::ids::{CircleId, DeviceId, EntryId, KeyId, UserId, WorkspaceId};
 
 use super::KEY_LEN;
-use super::device::DeviceKeys;
+use super::device::KeyHolder;
 use super::epoch::{self, EpochKey, EpochLabel, NameKey, WrapError};
 use crate::error::{Error, ErrorKind};
 
@@ -64,7 +63,7 @@ pub(crate) struct Learned {
 /// The keys of one device in one workspace.
 #[derive(Debug)]
 pub(crate) struct Keyring {
-    device: Arc<DeviceKeys>,
+    device: Arc<dyn KeyHolder>,
     workspace: WorkspaceId,
     keys: HashMap<KeyId, Arc<EpochKey>>,
     /// Epochs whose wrap to this device was opened.
@@ -76,8 +75,13 @@ pub(crate) struct Keyring {
 }
 
 impl Keyring {
+    /// The device whose keys these are.
+    pub(crate) fn device(&self) -> DeviceId {
+        self.device.device()
+    }
+
     /// An empty keyring.
-    pub(crate) fn new(workspace: WorkspaceId, device: Arc<DeviceKeys>) -> Self {
+    pub(crate) fn new(workspace: WorkspaceId, device: Arc<dyn KeyHolder>) -> Self {
         Self {
             device,
             workspace,
@@ -87,6 +91,12 @@ impl Keyring {
             writers: HashMap::new(),
             learned_len: 0,
         }
+    }
+
+    /// Goes on as another device of the same user. What was learned stays.
+    pub(crate) fn go_on_as(&mut self, device: Arc<dyn KeyHolder>, directory: &Directory) {
+        self.device = device;
+        self.learn(directory);
     }
 
     /// Opens what the directory holds for this device.
@@ -240,6 +250,33 @@ impl Keyring {
             let key = self.keys.get(&epoch.key_id).ok_or(KeyringError::NoKey)?;
             let wraps = wraps(key, &self.label(epoch), recipients, random)?;
             grants.push(Op::KeyGrant { circle, key_id: epoch.key_id, wraps });
+        }
+        if grants.is_empty() { Err(KeyringError::NoKey) } else { Ok(grants) }
+    }
+
+    /// The operations that give a device of a user every key that this one holds, of the circles
+    /// where the user may give keys.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`].
+    pub(crate) fn grants_of_all(
+        &self,
+        directory: &Directory,
+        user: &UserId,
+        recipient: Recipient,
+        random: &dyn Random,
+    ) -> Result<Vec<Op>, KeyringError> {
+        let mut grants = Vec::new();
+        let writes = |circle: &CircleId| {
+            directory.role_in_circle(user, circle).is_some_and(|role| role >= Role::Writer)
+        };
+        for circle in directory.circles().into_iter().map(|circle| circle.id).filter(writes) {
+            for epoch in directory.known_epochs(&circle) {
+                let Some(key) = self.keys.get(&epoch.key_id) else { continue };
+                let wraps = wraps(key, &self.label(epoch), &[recipient], random)?;
+                grants.push(Op::KeyGrant { circle, key_id: epoch.key_id, wraps });
+            }
         }
         if grants.is_empty() { Err(KeyringError::NoKey) } else { Ok(grants) }
     }

@@ -301,6 +301,9 @@ impl Task {
             }
             if *self.shared.state.borrow() == LinkState::Live {
                 self.open_boxes(connection).await?;
+                if connection.is_synced() {
+                    (self.party.synced)();
+                }
             }
         }
     }

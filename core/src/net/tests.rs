@@ -131,6 +131,7 @@ impl Device {
             mail: Arc::clone(&desk) as Arc<dyn MailDesk>,
             streams: Filter::All,
             direction: Direction::Both,
+            synced: Arc::new(|| {}),
         };
         Self { log, party, desk, changed, _subscription: subscription }
     }

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::{Arc, RwLock};
 
 use tidelog_log::crypto::Signer as _;
-use tidelog_log::directory::{DeviceCert, Directory, Op, Role, user_id};
+use tidelog_log::directory::{Directory, Op, Role, user_id};
 use tidelog_log::ids::WorkspaceId;
 use tidelog_log::log::{Draft, Log, LogOptions, genesis};
 use tidelog_log::segments::{SegmentError, Segments};
 use zeroize::Zeroizing;
 
 use super::custody::{Custody, read_sealed};
-use super::{Environment, Workspace};
+use super::{Environment, Workspace, copies};
 use crate::data::Shared;
 use crate::data::hlc::HlcClock;
 use crate::data::materialise::{Materialiser, WorkspaceKeys};
@@ -156,9 +156,10 @@ pub(super) fn create(environment: Environment, key: &Key) -> Result<Workspace> {
     let workspace = WorkspaceId(first.id().0);
     let custody = Custody::create(&environment, vault, key)?;
     let engine = start(&environment, &custody, workspace, Start::Create)?;
+    copies::settle_in(&engine, &custody, &*environment.storage)?;
     engine.log.receive_blocking(vec![first])?;
     let user = user_id(&workspace, &engine.device());
-    let cert = DeviceCert::issue(&*engine.keys, engine.keys.kem().public(), &workspace, &user);
+    let cert = engine.certificate(user);
     let add = Op::AddUser { user, role: Role::Owner, certs: vec![cert] };
     engine.log.commit_blocking(vec![Draft::directory(root, vec![add])])?;
     let epoch = Keyring::first_epoch(&name_key, &engine.log.directory(), random)?;
@@ -169,6 +170,7 @@ pub(super) fn create(environment: Environment, key: &Key) -> Result<Workspace> {
 pub(super) fn open(environment: Environment, key: &Key) -> Result<Workspace> {
     let (custody, workspace) = unlock(&environment, key)?;
     let engine = start(&environment, &custody, workspace, Start::Open)?;
+    copies::settle_in(&engine, &custody, &*environment.storage)?;
     Workspace::new(engine, custody, environment.storage)
 }
 
@@ -219,12 +221,11 @@ pub(super) fn start(
     let keys = custody
         .look(|vault| DeviceKeys::derive(&vault.seed, &workspace, &vault.life.incarnation))
         .map(Arc::new)?;
-    let keyring = Arc::new(RwLock::new(Keyring::new(workspace, Arc::clone(&keys))));
+    let keyring = Arc::new(RwLock::new(Keyring::new(workspace, keys.clone())));
     let clock = Arc::new(HlcClock::new(Arc::clone(&environment.clock)));
     let shared = Arc::new(Shared::default());
     let materialiser = Materialiser::new(
         WorkspaceKeys::new(Arc::clone(&keyring), Directory::new(workspace)),
-        keys.device(),
         Arc::clone(&clock),
         Arc::clone(&environment.random),
         Arc::clone(&shared),

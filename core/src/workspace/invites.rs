@@ -163,7 +163,7 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn new(engine: Arc<Engine>, storage: Arc<dyn Storage>) -> Result<Self> {
-        let local = Local::load(&*storage, engine.keys.local_key())?;
+        let local = Local::load(&*storage, engine.keys().local_key())?;
         let state = Mutex::new(DeskState { local, asked: BTreeMap::new() });
         Ok(Self { engine, storage, state })
     }
@@ -177,7 +177,7 @@ impl Desk {
         let mut state = self.state();
         let mut local = state.local.clone();
         change(&mut local);
-        local.save(&*self.storage, self.engine.keys.local_key(), &*self.engine.random)?;
+        local.save(&*self.storage, self.engine.keys().local_key(), &*self.engine.random)?;
         state.local = local;
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidelog_log::directory::{DeviceCert, user_id};
+use tidelog_log::directory::user_id;
 use tidelog_log::env::random_array;
 use tidelog_log::frames::BoxId;
 use tidelog_log::log::Log;
@@ -14,7 +14,7 @@ use super::create::{Start, blocking, check_label, start, unlock};
 use super::custody::{Custody, VAULT};
 use super::invite_link::InviteLink;
 use super::invites::{Letter, encode_cert};
-use super::{Environment, Workspace};
+use super::{Environment, Workspace, copies};
 use crate::engine::io_kind;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::vault::{Key, Vault};
@@ -142,7 +142,7 @@ impl Workspace {
     pub(super) fn letter(&self, link: &InviteLink, profile: &str) -> Result<Vec<u8>> {
         let engine = &self.inner.engine;
         let user = link.user.unwrap_or_else(|| user_id(&link.workspace, &engine.device()));
-        let cert = DeviceCert::issue(&*engine.keys, engine.keys.kem().public(), &link.workspace, &user);
+        let cert = engine.certificate(user);
         let letter = Letter {
             profile: profile.to_owned(),
             cert: encode_cert(&cert),
@@ -172,6 +172,7 @@ pub(super) fn prepare(environment: Environment, key: &Key, link: &InviteLink) ->
         Err(error) => return Err(error),
     };
     let engine = start(&environment, &custody, link.workspace, how)?;
+    copies::settle_in(&engine, &custody, &*environment.storage)?;
     Ok((Workspace::new(engine, custody, environment.storage)?, how))
 }
 

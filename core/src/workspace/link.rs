@@ -7,9 +7,10 @@ use tidelog_log::ids::StreamId;
 use tidelog_log::session::Direction;
 use tidelog_log::trie::Filter;
 
-use super::Workspace;
 use super::invites::DeskHandle;
+use super::{Workspace, copies};
 use crate::data::LogHandle;
+use crate::engine::PresentDevice;
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::{self, Dial, Link, Party, RelayAddress, SyncReport};
 
@@ -28,7 +29,14 @@ impl Workspace {
     ///
     /// Dropping the future drops the connection; what was exchanged until then is kept.
     pub async fn sync(&self, url: &str) -> Result<SyncReport> {
-        net::sync_once(&self.dial(url)?, &self.party()).await
+        let (dial, party) = (self.dial(url)?, self.party());
+        let report = net::sync_once(&dial, &party).await?;
+        if self.restored() {
+            // All that this device ever sent is here now. What it writes from here on is another's.
+            self.begin_next_life().await?;
+            net::sync_once(&dial, &party).await?;
+        }
+        Ok(report)
     }
 
     /// Syncs the log of one database with a relay once, both ways or one way; what of the directory
@@ -80,12 +88,13 @@ impl Workspace {
         let engine = &self.inner.engine;
         Party {
             replica: Arc::clone(&engine.log) as Arc<_>,
-            signer: engine.signer(),
+            signer: Arc::new(PresentDevice(Arc::clone(engine))),
             bans: Arc::clone(&engine.bans),
             changed: engine.changed.subscribe(),
             mail: Arc::new(DeskHandle(Arc::clone(&self.inner.desk))),
             streams: Filter::All,
             direction: Direction::Both,
+            synced: copies::when_synced(&self.inner),
         }
     }
 

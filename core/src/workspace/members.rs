@@ -3,7 +3,6 @@
 //! Who is a member is in the directory, which anybody can check. Names are not: they are items of
 //! the catalogue, sealed like all data, each writable by its own user only.
 
-use tidelog_log::crypto::Signer as _;
 use tidelog_log::directory::Role;
 use tidelog_log::ids::{DeviceId, UserId, WorkspaceId};
 
@@ -102,7 +101,7 @@ impl Workspace {
         let role = engine.log.directory().user(&user).map(|user| user.role);
         let role =
             role.ok_or_else(|| Error::new(ErrorKind::NotAdmitted, "this device is no member any more"))?;
-        Ok(Me { user, device: engine.keys.device(), role, profile: self.profile_of(user)? })
+        Ok(Me { user, device: engine.device(), role, profile: self.profile_of(user)? })
     }
 
     /// Gives this device's user a name that the other members see.
@@ -142,7 +141,7 @@ impl Workspace {
     #[must_use]
     pub fn devices(&self) -> Vec<DeviceInfo> {
         let directory = self.inner.engine.log.directory();
-        let me = self.inner.engine.keys.device();
+        let me = self.inner.engine.device();
         let devices = directory.users().into_iter().flat_map(|user| user.devices);
         devices
             .filter_map(|id| directory.device(&id))

@@ -25,7 +25,14 @@ impl Workspace {
             return Err(Error::new(ErrorKind::InvalidArgument, "the two belong to different workspaces"));
         }
         let (one, two) = (Arc::clone(&self.inner.engine), Arc::clone(&other.inner.engine));
-        blocking(move || run(&one, &two)).await
+        let report = blocking(move || run(&one, &two)).await?;
+        if self.restored() || other.restored() {
+            self.begin_next_life().await?;
+            other.begin_next_life().await?;
+            let (one, two) = (Arc::clone(&self.inner.engine), Arc::clone(&other.inner.engine));
+            blocking(move || run(&one, &two)).await?;
+        }
+        Ok(report)
     }
 }
 
@@ -68,7 +75,7 @@ fn session(engine: &Engine, initiator: bool) -> Result<Session> {
         psk: engine.peer_psk()?,
         member: Member {
             replica: Arc::clone(&engine.log) as Arc<_>,
-            signer: Arc::clone(&engine.keys) as Arc<_>,
+            signer: engine.signer(),
             streams: Filter::All,
             direction: Direction::Both,
             bans: Arc::clone(&engine.bans),

@@ -58,6 +58,12 @@ class ReadOnlyError(TidelogError):
     code = "read_only"
 
 
+class RestoredError(TidelogError):
+    """This is a copy of a device, and can only be read until it has met a peer."""
+
+    code = "restored"
+
+
 class DiskFullError(TidelogError):
     """The disk is full."""
 

@@ -21,6 +21,8 @@ pub struct Draft {
     pub(super) author: Arc<dyn Signer>,
     pub(super) unless: Option<Unless>,
     pub(super) body: DraftBody,
+    /// Whether it may be written by a device that is silent otherwise.
+    pub(super) last_act: bool,
 }
 
 pub(super) enum DraftBody {
@@ -38,13 +40,14 @@ impl Draft {
         payload_len: usize,
         seal: Seal,
     ) -> Self {
-        Self { author, unless: None, body: DraftBody::Data { stream, key_id, payload_len, seal } }
+        let body = DraftBody::Data { stream, key_id, payload_len, seal };
+        Self { author, unless: None, body, last_act: false }
     }
 
     /// A directory entry on top of all heads. It must be the only draft of its commit.
     #[must_use]
     pub fn directory(author: Arc<dyn Signer>, ops: Vec<Op>) -> Self {
-        Self { author, unless: None, body: DraftBody::Directory(ops) }
+        Self { author, unless: None, body: DraftBody::Directory(ops), last_act: false }
     }
 
     /// Refuses the draft if `unless` gives a reason when its turn has come: all that was handed over
@@ -52,6 +55,12 @@ impl Draft {
     #[must_use]
     pub fn unless(self, unless: Unless) -> Self {
         Self { unless: Some(unless), ..self }
+    }
+
+    /// Lets a silent device write it: the admission of what takes its place.
+    #[must_use]
+    pub fn last_act(self) -> Self {
+        Self { last_act: true, ..self }
     }
 
     pub(super) fn stream(&self) -> StreamId {

@@ -31,6 +31,9 @@ pub enum LogError {
     /// The author of a draft has no right to write it.
     #[error("this device may not write here: {0}")]
     NotAuthorized(String),
+    /// The author of a draft is a device that may be writing elsewhere too.
+    #[error("this is a copy of a device: it can only be read until it has met a peer")]
+    Restored,
     /// The log was shut down.
     #[error("the workspace is closed")]
     Closed,

@@ -111,6 +111,7 @@ impl Log {
             frontier: RwLock::new(frontier),
             directory: RwLock::new(loaded.directory.clone()),
             arrivals: AtomicU64::new(loaded.arrivals),
+            own: Mutex::default(),
             subscribers: Mutex::default(),
         });
         let applied = loaded.applied;

@@ -262,7 +262,8 @@ impl Replica for Log {
     }
 
     fn is_member(&self, device: &DeviceId) -> bool {
-        self.directory().is_member(device)
+        let directory = self.directory();
+        directory.is_member(device) || directory.root().is_some_and(|root| root.pk == *device)
     }
 
     fn frontier(&self) -> (Frontier, u64) {

@@ -181,13 +181,14 @@ impl Writer {
                 Request::Receive(entries, done) => {
                     let start = stage.entries.len();
                     let receipt = stage.receive(entries)?;
+                    self.look_for_own(&stage.entries[start..]);
                     awaiting.push(Staged::Receive(start..stage.entries.len(), receipt, done));
                 }
             }
         }
         let (commits, refused): (Vec<_>, Vec<_>) = commits
             .into_iter()
-            .map(|(drafts, done)| (check_drafts(&stage, &drafts), drafts, done))
+            .map(|(drafts, done)| (self.check_drafts(&stage, &drafts), drafts, done))
             .partition(|(check, ..)| check.is_ok());
         for (check, _, done) in refused {
             replies.push(Box::new(move || done(check.map(|()| Vec::new()))));
@@ -204,6 +205,27 @@ impl Writer {
             }
         }
         Ok(stage.finish())
+    }
+
+    /// Silences the own device if entries of it come from elsewhere: what it wrote now would not be
+    /// the next of its chain everywhere.
+    fn look_for_own(&self, received: &[Entry]) {
+        let mut own = super::lock(&self.shared.own);
+        let Some(device) = own.device else { return };
+        if received.iter().any(|entry| entry.header().author == device) && own.silent.insert(device) {
+            tracing::warn!(%device, "this device has written elsewhere too");
+        }
+    }
+
+    /// Whether all drafts of a request can become entries.
+    fn check_drafts(&self, stage: &Stage<'_>, drafts: &[Draft]) -> Result<(), LogError> {
+        {
+            let own = super::lock(&self.shared.own);
+            if drafts.iter().any(|draft| !draft.last_act && own.silent.contains(&draft.author.device())) {
+                return Err(LogError::Restored);
+            }
+        }
+        check_drafts(stage, drafts)
     }
 
     /// Makes a group durable, then visible.
@@ -349,7 +371,7 @@ fn plan_signatures<'d>(drafts: impl Iterator<Item = &'d Draft>) -> Vec<bool> {
     signed
 }
 
-/// Whether all drafts of a request can become entries.
+/// Whether the authors of all drafts of a request may write them, and they fit.
 fn check_drafts(stage: &Stage<'_>, drafts: &[Draft]) -> Result<(), LogError> {
     for draft in drafts {
         if let Some(error) = draft.unless.as_ref().and_then(|unless| unless()) {

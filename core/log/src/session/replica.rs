@@ -95,7 +95,8 @@ pub trait Replica: Send + Sync {
     /// The arrival number of the newest entry, 0 if there is none. Cheap: asked all the time.
     fn arrivals(&self) -> u64;
 
-    /// Whether the directory, as held now, has this device as an active member.
+    /// Whether the directory, as held now, has this device as an active member, or as its root: who
+    /// has the root key recovers the workspace with it.
     fn is_member(&self, device: &DeviceId) -> bool;
 
     /// The frontier and the arrival number of the newest entry in it, taken at one moment.

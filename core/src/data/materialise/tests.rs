@@ -92,6 +92,10 @@ impl Unseal for PlainKeys {
         }
     }
 
+    fn is_own(&self, device: &DeviceId) -> bool {
+        *device == ME
+    }
+
     fn user(&self, device: &DeviceId) -> Option<UserId> {
         Some(user(device.0[0]))
     }
@@ -174,7 +178,7 @@ impl Replica {
         let watch = shared.hub.watch(Interest::default());
         let clock = Arc::new(HlcClock::new(wall.clone()));
         let random = Arc::new(SeededRandom::new(1));
-        let materialiser = Materialiser::new(keys.clone(), ME, clock, random, shared);
+        let materialiser = Materialiser::new(keys.clone(), clock, random, shared);
         Self { tables: MemoryTables::default(), materialiser, wall, keys, watch, log: Entries::default() }
     }
 

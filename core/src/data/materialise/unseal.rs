@@ -34,6 +34,8 @@ pub(crate) trait Unseal: Send {
     fn holds(&self, key: &KeyId) -> bool;
     /// Opens an entry's payload.
     fn unseal(&self, entry: &Entry) -> Unsealed;
+    /// Whether this is the device that writes here.
+    fn is_own(&self, device: &DeviceId) -> bool;
     /// The user whose device this is or was.
     fn user(&self, device: &DeviceId) -> Option<UserId>;
     /// The stream of the database with a name.
@@ -69,6 +71,10 @@ impl Unseal for WorkspaceKeys {
 
     fn unseal(&self, entry: &Entry) -> Unsealed {
         unseal(&self.keyring, entry)
+    }
+
+    fn is_own(&self, device: &DeviceId) -> bool {
+        self.keyring.read().unwrap_or_else(PoisonError::into_inner).device() == *device
     }
 
     fn user(&self, device: &DeviceId) -> Option<UserId> {

@@ -9,7 +9,7 @@ use tidelog_log::env::SeededRandom;
 use tidelog_log::ids::StreamId;
 
 use super::super::Secret;
-use super::super::device::RootKeys;
+use super::super::device::{DeviceKeys, RootKeys};
 use super::*;
 
 const CIRCLE: CircleId = CircleId::WORKSPACE;

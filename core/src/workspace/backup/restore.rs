@@ -29,6 +29,9 @@ impl Workspace {
     /// backup; `key` opens the workspace from then on, the same one if there is none. `progress`
     /// hears how many bytes were copied, of how many.
     ///
+    /// The result is a copy of a device that may live on elsewhere, so it can only be read until it
+    /// has met a peer: see [`Workspace::restored`].
+    ///
     /// # Errors
     ///
     /// `not_a_workspace` if there is no complete backup; `already_exists` if the folder is not
@@ -45,16 +48,26 @@ impl Workspace {
         key: Option<Key>,
         progress: impl FnMut(u64, u64) + Send + 'static,
     ) -> Result<Self> {
-        let from = Arc::new(FolderStorage::new(from.as_ref()));
         Self::restore_in(from, Environment::folder(path), backup_key, key, progress).await
     }
 
-    /// [`Workspace::restore`] between storages of the caller's.
+    /// [`Workspace::restore`] into an environment of the caller's.
     ///
     /// # Errors
     ///
     /// Those of [`Workspace::restore`].
     pub async fn restore_in(
+        from: impl AsRef<Path>,
+        environment: Environment,
+        backup_key: Key,
+        key: Option<Key>,
+        progress: impl FnMut(u64, u64) + Send + 'static,
+    ) -> Result<Self> {
+        let from = Arc::new(FolderStorage::new(from.as_ref()));
+        Self::restored_from(from, environment, backup_key, key, progress).await
+    }
+
+    pub(crate) async fn restored_from(
         from: Arc<dyn Storage>,
         environment: Environment,
         backup_key: Key,

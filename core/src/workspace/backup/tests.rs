@@ -18,12 +18,19 @@ fn arc(storage: &MemoryStorage) -> Arc<dyn Storage> {
     Arc::new(storage.clone())
 }
 
+impl Workspace {
+    /// Backs up into a storage.
+    pub(crate) async fn backup_to(&self, to: Arc<dyn Storage>, key: Option<Key>) -> Result<BackupReport> {
+        self.backup_in(to, key, |_, _| {}).await
+    }
+}
+
 async fn backup(workspace: &Workspace, to: &MemoryStorage) -> Result<BackupReport> {
     workspace.backup_in(arc(to), Some(raw(9)), |_, _| {}).await
 }
 
 async fn restore(from: &MemoryStorage, to: &MemoryStorage) -> Result<Workspace> {
-    Workspace::restore_in(arc(from), on(to, 3), raw(9), Some(raw(5)), |_, _| {}).await
+    Workspace::restored_from(arc(from), on(to, 3), raw(9), Some(raw(5)), |_, _| {}).await
 }
 
 fn info(from: &MemoryStorage) -> Result<BackupInfo> {
@@ -192,7 +199,7 @@ async fn without_a_key_the_passphrase_of_the_workspace_seals_and_a_raw_key_does_
     workspace.change_passphrase(None, Key::passphrase("changed later")).await.expect("changes");
     let restore = async |key: &str| {
         let to = on(&MemoryStorage::new(), 3);
-        Workspace::restore_in(arc(&copy), to, Key::passphrase(key), None, |_, _| {}).await
+        Workspace::restored_from(arc(&copy), to, Key::passphrase(key), None, |_, _| {}).await
     };
     assert_eq!(kind(restore("changed later").await), ErrorKind::WrongKey);
     assert!(restore("mine").await.is_ok());
