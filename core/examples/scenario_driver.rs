@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json};
 use tidelog::{
     Collection, CollectionOptions, Database, Direction, Document, Edit, EntryId, Environment, InviteOptions,
-    Item, JoinOptions, Key, Link, LinkEvent, LinkEvents, LinkState, Live, Notice, Policy, Query, Result,
+    Item, JoinOptions, Key, Link, LinkEvent, LinkEvents, LinkState, Live, Notice, Policy, Query, RecoverFrom, Result,
     Role as Right, SyncReport, Value, Version, Watch, WatchOptions, Workspace,
 };
 use tidelog_log::env::{Clock, Random as _, SystemClock, SystemRandom};
@@ -119,10 +119,11 @@ fn key(c: &Json) -> Key {
         std::fs::write(path, &kept).expect("scenarios name a file");
         return Key::raw(kept.try_into().expect("32 bytes"));
     }
-    match c["passphrase"].as_str() {
-        Some(passphrase) => Key::passphrase(passphrase),
-        None => Key::raw([c["key_byte"].as_u64().unwrap_or(7) as u8; 32]),
-    }
+    key_if_any(c, "").unwrap_or_else(|| Key::raw([7; 32]))
+}
+fn key_if_any(c: &Json, which: &str) -> Option<Key> {
+    let passphrase = c[format!("{which}passphrase")].as_str().map(Key::passphrase);
+    passphrase.or_else(|| Some(Key::raw([c[format!("{which}key_byte")].as_u64()? as u8; 32])))
 }
 fn environment(c: &Json) -> Environment {
     let mut environment = Environment::folder(text(c, "path"));
@@ -303,6 +304,43 @@ async fn play(role: &mut Role, other: Option<Workspace>, c: &Json) -> Result<Jso
             json!({ "entries": r.entries, "bytes": r.bytes, "signatures": r.signatures, "damaged": r.damaged,
                 "problems": r.problems, "done": done, "total": total })
         }
+        "change_passphrase" => {
+            let new = key_if_any(c, "new_").expect("scenarios give a new key");
+            json!(role.workspace().change_passphrase(key_if_any(c, "old_"), new).await?)
+        }
+        "recovery_words" => json!(role.workspace().recovery_words()?),
+        "confirm_recovery_words" => json!(role.workspace().confirm_recovery_words(text(c, "words")).await?),
+        "add_recovery_device" => json!(role.workspace().add_recovery_device().await?),
+        "backup" => {
+            let told = Arc::new(Mutex::new((0, 0)));
+            let tell = Arc::clone(&told);
+            let progress = move |done, total| {
+                *tell.lock().expect("no panic") = (done, total);
+                ControlFlow::Continue(())
+            };
+            let r = role.workspace().backup(text(c, "to"), key_if_any(c, "backup_"), progress).await?;
+            let (done, total) = *told.lock().expect("no panic");
+            json!({ "entries": r.entries, "bytes": r.bytes, "copied": r.copied, "key": r.key.name(), "done": done, "total": total })
+        }
+        "verify_backup" => {
+            let key = key_if_any(c, "backup_");
+            let i = Workspace::verify_backup(text(c, "from"), key, |_, _| ControlFlow::Continue(())).await?;
+            json!({ "workspace": i.workspace.to_string(), "entries": i.entries, "bytes": i.bytes, "key": i.key.name(), "problems": i.problems })
+        }
+        "restore" => {
+            let backup = key_if_any(c, "backup_").expect("scenarios give the key of a backup");
+            let go_on = |_, _| ControlFlow::Continue(());
+            json!(role.workspace = Some(Workspace::restore_in(text(c, "from"), environment(c), backup, Some(key(c)), go_on).await?))
+        }
+        "recover" => {
+            let from = match c["folder"].as_str() {
+                Some(folder) => RecoverFrom::Folder(folder.into()),
+                None => RecoverFrom::Relay { url: text(c, "relay").into(), workspace: text(c, "workspace").parse().expect("an id") },
+            };
+            json!(role.workspace = Some(Workspace::recover_in(environment(c), key(c), text(c, "words"), from).await?))
+        }
+        "restored" => json!(role.workspace().restored()),
+        "confirm_only_copy" => json!(role.workspace().confirm_only_copy().await?),
         "sync" => report(role.workspace().sync(text(c, "relay")).await?),
         "sync_with" => report(role.workspace().sync_with(&other.expect("scenarios name a role")).await?),
         "connect" => json!(role.link = Some(role.workspace().connect(text(c, "relay"))?)),

@@ -1,6 +1,7 @@
 //! Losing things and getting them back, on real folders and through a real relay.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
@@ -171,6 +172,7 @@ async fn two_copies_of_a_folder_meet_a_relay_and_no_chain_forks() {
     assert!(copy.restored());
     assert_eq!(kind(put(&copy, "x").await), ErrorKind::Restored);
     put(&original, "by the original").await.expect("writes");
+    let device = original.me().expect("is a member").device;
     let link = original.connect(&url).expect("connects");
     link.wait_live(Duration::from_secs(20)).await.expect("live");
     copy.sync(&url).await.expect("syncs");
@@ -179,7 +181,6 @@ async fn two_copies_of_a_folder_meet_a_relay_and_no_chain_forks() {
     copy.sync(&url).await.expect("syncs");
 
     // The original is told while it is live, and goes on by itself.
-    let device = original.me().expect("is a member").device;
     let changed = async {
         while keys(&original).len() < 3 || original.restored() {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -194,7 +195,7 @@ async fn two_copies_of_a_folder_meet_a_relay_and_no_chain_forks() {
     assert_eq!(keys(&copy), ["by the copy", "by the original", "first", "on"]);
     let (mine, theirs) = (original.stats().expect("reads"), copy.stats().expect("reads"));
     assert_eq!(mine.root, theirs.root);
-    let report = original.verify(|_, _| {}).await.expect("reads");
+    let report = original.verify(|_, _| ControlFlow::Continue(())).await.expect("reads");
     assert_eq!((report.damaged, &report.problems), (0, &vec![]));
     assert_ne!(original.me().expect("is a member").device, device);
 }
@@ -206,7 +207,8 @@ async fn an_old_backup_comes_back_on_another_folder_and_meets_what_came_after_it
     let path = folder.path().join("laptop");
     let workspace = create(&path).await;
     let to = folder.path().join("backup");
-    let report = workspace.backup(&to, Some(Key::passphrase("for the shelf")), |_, _| {}).await;
+    let report =
+        workspace.backup(&to, Some(Key::passphrase("for the shelf")), |_, _| ControlFlow::Continue(())).await;
     assert_eq!(report.expect("backs up").key, BackupKey::Own);
     put(&workspace, "after the backup").await.expect("writes");
     workspace.sync(&url).await.expect("syncs");
@@ -214,9 +216,12 @@ async fn an_old_backup_comes_back_on_another_folder_and_meets_what_came_after_it
     fs::remove_dir_all(&path).expect("lost");
 
     let shelf = || Key::passphrase("for the shelf");
-    let info = Workspace::verify_backup(&to, Some(shelf()), |_, _| {}).await.expect("a backup");
+    let info = Workspace::verify_backup(&to, Some(shelf()), |_, _| ControlFlow::Continue(()))
+        .await
+        .expect("a backup");
     assert_eq!(info.problems, Vec::<String>::new());
-    let restored = Workspace::restore(&to, &path, shelf(), Some(Key::raw(KEY)), |_, _| {}).await;
+    let restored =
+        Workspace::restore(&to, &path, shelf(), Some(Key::raw(KEY)), |_, _| ControlFlow::Continue(())).await;
     let restored = restored.expect("restores");
     assert!(restored.restored());
     assert_eq!(kind(put(&restored, "x").await), ErrorKind::Restored);
@@ -227,7 +232,7 @@ async fn an_old_backup_comes_back_on_another_folder_and_meets_what_came_after_it
     let again = open(&path).await;
     assert!(!again.restored());
     assert_eq!(keys(&again), ["after the backup", "first", "on"]);
-    let report = again.verify(|_, _| {}).await.expect("reads");
+    let report = again.verify(|_, _| ControlFlow::Continue(())).await.expect("reads");
     assert_eq!((report.damaged, &report.problems), (0, &vec![]));
 }
 

@@ -5,7 +5,7 @@
 /** What went wrong, as far as a program should care; the same in every language. */
 export type ErrorCode =
   | 'not_found' | 'already_exists' | 'already_open' | 'wrong_key' | 'not_a_workspace' | 'newer_format'
-  | 'upgrade_needed' | 'read_only' | 'disk_full' | 'io' | 'corrupt' | 'too_large' | 'invalid_argument'
+  | 'upgrade_needed' | 'read_only' | 'restored' | 'disk_full' | 'io' | 'corrupt' | 'too_large' | 'invalid_argument'
   | 'invalid_value' | 'policy_conflict' | 'not_authorized' | 'not_admitted' | 'invite_invalid' | 'invite_expired'
   | 'timeout' | 'relay_refused' | 'network' | 'protocol' | 'quota_exceeded' | 'closed' | 'internal' | 'forked'
 

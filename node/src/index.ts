@@ -15,4 +15,6 @@ export type { Operators, Query, Sort, Where } from './query.js'
 export type { StandardSchema } from './schema.js'
 export { Stream } from './stream.js'
 export type * from './types.js'
-export { Workspace, type InviteOptions, type JoinOptions, type Secret, type WatchOptions } from './workspace.js'
+export {
+  Workspace, type InviteOptions, type JoinOptions, type RecoverFrom, type Secret, type WatchOptions,
+} from './workspace.js'

@@ -151,6 +151,28 @@ export interface VerifyReport {
   readonly problems: readonly string[]
 }
 
+/** What opens a backup: its own key, the passphrase that the workspace had then, or nothing in it. */
+export type BackupKey = 'own' | 'workspace' | 'recovery_words'
+
+/** What a backup copied; `copied` of the bytes this time. */
+export interface BackupReport {
+  readonly entries: number
+  readonly bytes: number
+  readonly copied: number
+  readonly key: BackupKey
+}
+
+/** What is in a backup. */
+export interface BackupInfo {
+  readonly workspace: string
+  readonly made: Date
+  readonly entries: number
+  readonly bytes: number
+  readonly key: BackupKey
+  /** What is damaged, in words. */
+  readonly problems: readonly string[]
+}
+
 /** Entries asked of a log, and the ids of those it lacks. */
 export interface Entries {
   readonly entries: readonly Uint8Array[]

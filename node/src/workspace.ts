@@ -12,7 +12,7 @@ import { Link } from './link.js'
 import { metered, type LongCall } from './progress.js'
 import { Stream } from './stream.js'
 import type {
-  Change, Device, Invite, JoinRequest, Lagged, Me, Member, Role, Stats, SyncReport, VerifyReport,
+  BackupInfo, BackupKey, BackupReport, Change, Device, Invite, JoinRequest, Lagged, Me, Member, Role, Stats, SyncReport, VerifyReport,
 } from './types.js'
 
 /** What opens a workspace: a passphrase, or 32 random bytes that the program keeps safe, or what keeps them. */
@@ -25,6 +25,12 @@ export interface JoinOptions {
   readonly profile?: string | undefined
   readonly timeout?: number | undefined
 }
+
+/** Where a lost workspace still is: a folder, or a relay and the id of the workspace. */
+export type RecoverFrom =
+  /** A backup, or the folder of another member's workspace. */
+  | { readonly folder: string | URL; readonly relay?: undefined }
+  | { readonly relay: string | URL; readonly workspace: string; readonly folder?: undefined }
 
 /** What an invite allows. */
 export interface InviteOptions {
@@ -84,6 +90,45 @@ export class Workspace implements AsyncDisposable {
       const asked: native.JoinOptions = { profile: options?.profile ?? '' }
       if (options?.timeout !== undefined) asked.timeoutMs = whole('timeout', options.timeout)
       return new Workspace(await native.join(folder, secretOf(options), invite, asked), folder)
+    })
+  }
+
+  /** Reads a backup and checks it; with a passphrase or key, also that this opens it. Progress counts bytes. */
+  static verifyBackup(path: string | URL, options: Partial<Secret> & LongCall = {}): Promise<BackupInfo> {
+    return later(async () => {
+      const secret = secretIfAny(options)
+      const info = await metered(options, (meter) => native.verifyBackup(pathOf(path), secret, meter))
+      const { madeMs, key, ...same } = info
+      return { ...same, key: key as BackupKey, made: new Date(madeMs) }
+    })
+  }
+
+  /**
+   * Makes the workspace of a backup anew in an empty folder. `backup` opens the backup, and `workspace` the workspace
+   * from then on, the same if nothing is said. It can only be read until it has met a peer: see `restored`.
+   */
+  static restore(
+    from: string | URL,
+    path: string | URL,
+    options: { readonly backup: Secret; readonly workspace?: Secret | undefined } & LongCall,
+  ): Promise<Workspace> {
+    return later(async () => {
+      const [source, folder] = [pathOf(from), pathOf(path)]
+      const [backup, secret] = [secretOf(options.backup), secretIfAny(options.workspace ?? {})]
+      const restored = metered(options, (meter) => native.restore(source, folder, backup, secret, meter))
+      return new Workspace(await restored, folder)
+    })
+  }
+
+  /** Gets a workspace back with recovery words, as a new device in an empty folder. */
+  static recover(path: string | URL, words: string, options: Secret & RecoverFrom): Promise<Workspace> {
+    return later(async () => {
+      const folder = pathOf(path)
+      const from: native.RecoverFrom =
+        options.folder === undefined
+          ? { relay: String(options.relay), workspace: options.workspace }
+          : { folder: pathOf(options.folder) }
+      return new Workspace(await native.recover(folder, secretOf(options), words, from), folder)
     })
   }
 
@@ -199,6 +244,52 @@ export class Workspace implements AsyncDisposable {
     return later(() => metered(how, (meter) => this.#native.verify(meter)))
   }
 
+  /**
+   * Makes another passphrase or key the one that opens this workspace on this device; `old`, if given, has to be the
+   * present one.
+   */
+  changePassphrase(secret: Secret, old?: Secret): Promise<void> {
+    return later(() => this.#native.changePassphrase(secretIfAny(old ?? {}), secretOf(secret)))
+  }
+
+  /** The 24 words that stand for the root of this workspace, until they are confirmed. */
+  recoveryWords(): Promise<string> {
+    return later(() => this.#native.recoveryWords())
+  }
+
+  /** Takes the recovery words back from who wrote them down; right ones are erased from this device. */
+  confirmRecoveryWords(words: string): Promise<void> {
+    return later(() => this.#native.confirmRecoveryWords(words))
+  }
+
+  /** Makes a device of this user that exists as 24 words only. They are not shown again. */
+  addRecoveryDevice(): Promise<string> {
+    return later(() => this.#native.addRecoveryDevice())
+  }
+
+  /**
+   * Copies the workspace as it is now into a folder; into that of an earlier backup, only what is new. The passphrase
+   * or key is the backup's own. Progress counts bytes; a backup that was ended is not complete, and the next one goes
+   * on.
+   */
+  backup(to: string | URL, options: Partial<Secret> & LongCall = {}): Promise<BackupReport> {
+    return later(async () => {
+      const [folder, secret] = [pathOf(to), secretIfAny(options)]
+      const report = await metered(options, (meter) => this.#native.backup(folder, secret, meter))
+      return { ...report, key: report.key as BackupKey }
+    })
+  }
+
+  /** Whether this is a copy of a device, which can only be read until it has met a peer. */
+  get restored(): boolean {
+    return now(() => this.#native.restored())
+  }
+
+  /** Goes on without having met a peer: no other copy of this device is in use. */
+  confirmOnlyCopy(): Promise<void> {
+    return later(() => this.#native.confirmOnlyCopy())
+  }
+
   /** Ends links and streams, finishes what was begun and releases the folder. Closing again does nothing. */
   close(): Promise<void> {
     for (const link of this.#links) link.unref()
@@ -223,6 +314,10 @@ function secretOf(secret: Secret | undefined): string | Uint8Array | native.KeyS
   if (key instanceof Uint8Array && passphrase === undefined) return key
   if (isKeyStore(key) && passphrase === undefined) return asked(key)
   throw invalidArgument('say `passphrase`, or `key` with 32 bytes or a key store')
+}
+
+function secretIfAny(secret: Partial<Secret>): string | Uint8Array | native.KeyStore | null {
+  return secret.passphrase === undefined && secret.key === undefined ? null : secretOf(secret as Secret)
 }
 
 function idOf(named: string | { readonly id: string }): string {

@@ -8,7 +8,7 @@ from checks.rust_source import ROOT
 
 API = ROOT / "bindings" / "api" / "src"
 DRIVERS = [*sorted((ROOT / "tests" / "drivers").glob("*.*"))]
-LINES_MAX = 150
+LINES_MAX = 160
 """A driver only translates; one that is longer does something else, too. Blank lines and comments do not count."""
 
 NOT_SCENARIOS = {
@@ -56,7 +56,7 @@ def steps():
 def abilities():
     """The public functions of the API crate, as `Type.function`."""
     found = set()
-    for path in sorted(API.glob("*.rs")):
+    for path in sorted(API.rglob("*.rs")):
         kind = "fn"
         for line in path.read_text(encoding="utf-8").splitlines():
             if match := re.match(r" *impl(?:<[^>]*>)? (?:\w+(?:<[^>]*>)? for )?(\w+)", line):

@@ -32,6 +32,7 @@ const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCas
 const keyFile = (path) => ({ load: () => (existsSync(path) ? readFileSync(path) : null), store: (key) => writeFileSync(path, key) })
 const keyOf = (c) => (c.key_file ? keyFile(c.key_file) : new Uint8Array(32).fill(c.key_byte ?? 7))
 const secret = (c) => (c.passphrase ? { passphrase: c.passphrase } : { key: keyOf(c) })
+const ownSecret = (c) => (c.backup_passphrase ? { passphrase: c.backup_passphrase } : {})
 
 /** What a word is a call of. */
 const targets = {
@@ -92,6 +93,15 @@ const others = {
   },
   identity: (c, { workspace: { id, name } }) => ({ id, name }),
   verify: (c, { workspace }) => measured((onProgress) => workspace.verify({ onProgress })),
+  change_passphrase({ new_passphrase: passphrase, new_key_byte: byte, ...c }, { workspace }) {
+    const old = { passphrase: c.old_passphrase, key_byte: c.old_key_byte }
+    return workspace.changePassphrase(byte ? secret({ key_byte: byte }) : { passphrase }, Object.keys(c).some((name) => name.startsWith('old_')) ? secret(old) : undefined)
+  },
+  backup: (c, { workspace }) => measured((onProgress) => workspace.backup(c.to, { ...ownSecret(c), onProgress })),
+  verify_backup: (c) => Workspace.verifyBackup(c.from, ownSecret(c)),
+  restore: async (c, role) =>
+    void (role.workspace = await Workspace.restore(c.from, c.path, { backup: ownSecret(c), workspace: secret(c) })),
+  recover: async (c, role) => void (role.workspace = await Workspace.recover(c.path, c.words, { ...c, ...secret(c) })),
   link_state(c, { link: { state, pending, lastError, progress } }) {
     return { state, pending, last_error: lastError?.code ?? null, progress }
   },

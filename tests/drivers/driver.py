@@ -71,10 +71,18 @@ class Role:
         return {"items": result, "cursor": result.cursor} if c["op"] == "query" else result
 
 
-def key(c):
-    if "passphrase" in c:
-        return {"passphrase": c["passphrase"]}
-    return {"key": KeyFile(c["key_file"]) if "key_file" in c else bytes([c.get("key_byte", 7)]) * 32}
+def key(c, which=""):
+    if f"{which}passphrase" in c:
+        return {"passphrase": c[f"{which}passphrase"]}
+    return {"key": KeyFile(c["key_file"]) if "key_file" in c else bytes([c.get(f"{which}key_byte", 7)]) * 32}
+
+
+def old_key(c):
+    return next(iter(key(c, "old_").values())) if {"old_passphrase", "old_key_byte"} & c.keys() else None
+
+
+def own_key(c):
+    return {"passphrase": c["backup_passphrase"]} if "backup_passphrase" in c else {}
 
 
 class KeyFile:
@@ -151,6 +159,9 @@ OTHERS = {
     "identity": lambda r, c: {"id": r.workspace.id, "name": r.workspace.name},
     "names": lambda r, c: [r.on("database", c).name, r.on("collection", c).name],
     "verify": lambda r, c: measured(lambda told: r.workspace.verify(progress=told)),
+    "change_passphrase": lambda r, c: r.workspace.change_passphrase(**key(c, "new_"), old=old_key(c)),
+    "backup": lambda r, c: measured(lambda told: r.workspace.backup(c["to"], **own_key(c), progress=told)),
+    "verify_backup": lambda r, c: plain(tidelog.verify_backup(c["from"], **own_key(c))),
     "link_state": lambda r, c: {
         "state": r.link.state,
         "pending": r.link.pending,

@@ -1,6 +1,7 @@
 """What happens to the folders of a workspace from outside: the steps of the role `runner`.
 
 * `write`: makes a file at `path`, with `text`; `remove`: removes it.
+* `copy`: copies the folder `path`, whose workspace is shut down, to `to`; `lose` removes the folder `path`.
 * `flip`: inverts the byte at `at`, negative from the end, of the file `path`.
 * `small_disk`: puts a file system of `bytes` at the folder `path`; `fill` leaves no room on it, `free` makes some.
 * `freeze`: makes the folder `path` read-only.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,10 @@ def do(command: dict[str, Any], known: dict[str, Any]) -> None:
     """Does one step. What has to be undone is remembered in `known`."""
     path = Path(command["path"])
     match command["op"]:
+        case "copy":
+            shutil.copytree(path, command["to"])
+        case "lose":
+            shutil.rmtree(path)
         case "write":
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(command["text"])

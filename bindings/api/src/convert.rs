@@ -5,9 +5,9 @@ use tidelog::Value;
 use crate::error::{Error, Result};
 use crate::stream::Source;
 use crate::types::{
-    Change, Changes, CollectionOptions, Device, Event, Invite, InviteOptions, Item, JoinOptions, JoinRequest,
-    LinkEvent, LinkState, LogChange, Me, Member, Page, Policy, Progress, Query, Stats, Summary, SyncReport,
-    VerifyReport, Version, WatchOptions,
+    BackupInfo, BackupReport, Change, Changes, CollectionOptions, Device, Event, Invite, InviteOptions, Item,
+    JoinOptions, JoinRequest, LinkEvent, LinkState, LogChange, Me, Member, Page, Policy, Progress, Query,
+    Stats, Summary, SyncReport, VerifyReport, Version, WatchOptions,
 };
 
 /// A time of the engine; what is beyond the years that a host can name is the last of them.
@@ -207,6 +207,21 @@ impl From<tidelog::Stats> for Stats {
             devices: stats.devices as u64,
             root: text(stats.root),
         }
+    }
+}
+
+impl From<tidelog::BackupReport> for BackupReport {
+    fn from(report: tidelog::BackupReport) -> Self {
+        let tidelog::BackupReport { entries, bytes, copied, key } = report;
+        Self { entries, bytes, copied, key: key.name().to_owned() }
+    }
+}
+
+impl From<tidelog::BackupInfo> for BackupInfo {
+    fn from(info: tidelog::BackupInfo) -> Self {
+        let tidelog::BackupInfo { workspace, made_ms, entries, bytes, key, problems } = info;
+        let (workspace, key) = (workspace.to_string(), key.name().to_owned());
+        Self { workspace, made_ms: time_ms(made_ms), entries, bytes, key, problems }
     }
 }
 

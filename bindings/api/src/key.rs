@@ -73,6 +73,32 @@ impl Key {
         self.resolve(environment, true).await
     }
 
+    /// The key of something else that is there: a backup, or the workspace that is open.
+    pub(crate) async fn known(self) -> Result<tidelog::Key> {
+        match self.0 {
+            Kind::Known(key) => Ok(key),
+            Kind::Stored(store) => {
+                let missing = || Error::new(ErrorKind::WrongKey, "the key store holds no key");
+                let bytes = blocking(move || store.load()).await?.ok_or_else(missing)?;
+                raw(&Zeroizing::new(bytes))
+            }
+        }
+    }
+
+    /// The key to seal something else with from now on. A new one is in its store before anything is
+    /// sealed with it.
+    pub(crate) async fn known_or_made(self) -> Result<tidelog::Key> {
+        let Kind::Stored(store) = &self.0 else { return self.known().await };
+        let (loading, store) = (Arc::clone(store), Arc::clone(store));
+        if blocking(move || loading.load()).await?.is_some() {
+            return self.known().await;
+        }
+        let bytes = Zeroizing::new(Environment::folder("").random_key());
+        let key = tidelog::Key::raw(*bytes);
+        blocking(move || store.store(bytes.to_vec())).await?;
+        Ok(key)
+    }
+
     async fn resolve(self, environment: &Environment, make: bool) -> Result<tidelog::Key> {
         let store = match self.0 {
             Kind::Known(key) => return Ok(key),

@@ -454,6 +454,48 @@ pub struct VerifyReport {
     pub problems: Vec<String>,
 }
 
+/// What a backup copied.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BackupReport {
+    /// Entries in the backup.
+    pub entries: u64,
+    /// Bytes of its log.
+    pub bytes: u64,
+    /// Bytes that were copied this time.
+    pub copied: u64,
+    /// What opens it: `own` (its own key), `workspace` (the passphrase that the workspace had then)
+    /// or `recovery_words` (nothing in it).
+    pub key: String,
+}
+
+/// What is in a backup, and what is wrong with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BackupInfo {
+    /// Id of the workspace that it is of.
+    pub workspace: String,
+    /// When it was made, in milliseconds since 1970.
+    pub made_ms: i64,
+    /// Entries found in it.
+    pub entries: u64,
+    /// Bytes of its log.
+    pub bytes: u64,
+    /// What opens it, as in [`BackupReport`].
+    pub key: String,
+    /// What is damaged; empty if it is sound.
+    pub problems: Vec<String>,
+}
+
+/// Where a lost workspace still is: a folder, or a relay and the workspace's id.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecoverFrom {
+    /// A backup, or the folder of another member's workspace.
+    pub folder: Option<String>,
+    /// URL of a relay.
+    pub relay: Option<String>,
+    /// Id of the workspace at the relay.
+    pub workspace: Option<String>,
+}
+
 /// Entries asked of a log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Entries {

@@ -1,5 +1,7 @@
 //! Workspaces: what a host opens, shares and closes.
 
+mod recovery;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

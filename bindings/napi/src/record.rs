@@ -171,6 +171,22 @@ given! {
         damaged: f64 = number,
         problems: Vec<String> = same,
     }
+    /// What a backup copied.
+    BackupReport {
+        entries: f64 = number,
+        bytes: f64 = number,
+        copied: f64 = number,
+        key: String = same,
+    }
+    /// What is in a backup.
+    BackupInfo {
+        workspace: String = same,
+        made_ms: f64 = time,
+        entries: f64 = number,
+        bytes: f64 = number,
+        key: String = same,
+        problems: Vec<String> = same,
+    }
     /// Entries asked of a log.
     Entries {
         entries: Vec<Uint8Array> = all,
@@ -326,6 +342,21 @@ pub struct WatchOptions {
 impl From<WatchOptions> for api::WatchOptions {
     fn from(options: WatchOptions) -> Self {
         Self { pattern: options.pattern, initial: options.initial }
+    }
+}
+
+/// Where a lost workspace still is.
+#[napi(object, object_to_js = false)]
+pub struct RecoverFrom {
+    pub folder: Option<String>,
+    pub relay: Option<String>,
+    pub workspace: Option<String>,
+}
+
+impl From<RecoverFrom> for api::RecoverFrom {
+    fn from(from: RecoverFrom) -> Self {
+        let RecoverFrom { folder, relay, workspace } = from;
+        Self { folder, relay, workspace }
     }
 }
 

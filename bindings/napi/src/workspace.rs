@@ -11,8 +11,8 @@ use crate::error::OrThrow as _;
 use crate::key::{Secret, key};
 use crate::link::Link;
 use crate::record::{
-    Device, Invite, InviteOptions, JoinOptions, JoinRequest, Me, Member, Stats, SyncReport, VerifyReport,
-    WatchOptions, all,
+    BackupInfo, BackupReport, Device, Invite, InviteOptions, JoinOptions, JoinRequest, Me, Member,
+    RecoverFrom, Stats, SyncReport, VerifyReport, WatchOptions, all,
 };
 use crate::stream::Watch;
 
@@ -48,6 +48,45 @@ pub(crate) fn join<'env>(
     options: JoinOptions,
 ) -> Result<PromiseRaw<'env, Workspace>> {
     promise(env, api::Workspace::join(path, key(secret)?, invite, options.into()), Workspace)
+}
+
+/// Checks a backup.
+#[napi(catch_unwind)]
+pub(crate) fn verify_backup<'env>(
+    env: &'env Env,
+    path: String,
+    #[napi(ts_arg_type = "string | Uint8Array | KeyStore | undefined | null")] secret: Option<Secret<'_>>,
+    meter: &Meter,
+) -> Result<PromiseRaw<'env, BackupInfo>> {
+    let call = api::Workspace::verify_backup(path, secret.map(key).transpose()?, meter.0.clone());
+    promise(env, call, BackupInfo::from)
+}
+
+/// Makes the workspace of a backup anew.
+#[napi(catch_unwind)]
+pub(crate) fn restore<'env>(
+    env: &'env Env,
+    backup: String,
+    path: String,
+    #[napi(ts_arg_type = "string | Uint8Array | KeyStore")] backup_secret: Secret<'_>,
+    #[napi(ts_arg_type = "string | Uint8Array | KeyStore | undefined | null")] secret: Option<Secret<'_>>,
+    meter: &Meter,
+) -> Result<PromiseRaw<'env, Workspace>> {
+    let secret = secret.map(key).transpose()?;
+    let call = api::Workspace::restore(backup, path, key(backup_secret)?, secret, meter.0.clone());
+    promise(env, call, Workspace)
+}
+
+/// Gets a workspace back with recovery words.
+#[napi(catch_unwind)]
+pub(crate) fn recover<'env>(
+    env: &'env Env,
+    path: String,
+    #[napi(ts_arg_type = "string | Uint8Array | KeyStore")] secret: Secret<'_>,
+    words: String,
+    from: RecoverFrom,
+) -> Result<PromiseRaw<'env, Workspace>> {
+    promise(env, api::Workspace::recover(path, key(secret)?, words, from.into()), Workspace)
 }
 
 /// Moves the clock of tests forward; not in released packages, nor in the declarations.
@@ -181,6 +220,64 @@ impl Workspace {
     #[napi(catch_unwind)]
     pub fn verify<'env>(&self, env: &'env Env, meter: &Meter) -> Result<PromiseRaw<'env, VerifyReport>> {
         promise(env, self.0.verify(meter.0.clone()), VerifyReport::from)
+    }
+
+    /// Makes another key the one that opens it.
+    #[napi(catch_unwind)]
+    pub fn change_passphrase<'env>(
+        &self,
+        env: &'env Env,
+        #[napi(ts_arg_type = "string | Uint8Array | KeyStore | undefined | null")] old: Option<Secret<'_>>,
+        #[napi(ts_arg_type = "string | Uint8Array | KeyStore")] new: Secret<'_>,
+    ) -> Result<PromiseRaw<'env, ()>> {
+        promise(env, self.0.change_passphrase(old.map(key).transpose()?, key(new)?), |()| ())
+    }
+
+    /// The words that stand for its root.
+    #[napi(catch_unwind)]
+    pub fn recovery_words<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, String>> {
+        promise(env, self.0.recovery_words(), |words| words)
+    }
+
+    /// Takes the words back.
+    #[napi(catch_unwind)]
+    pub fn confirm_recovery_words<'env>(
+        &self,
+        env: &'env Env,
+        words: String,
+    ) -> Result<PromiseRaw<'env, ()>> {
+        promise(env, self.0.confirm_recovery_words(words), |()| ())
+    }
+
+    /// Makes a device that exists as words only.
+    #[napi(catch_unwind)]
+    pub fn add_recovery_device<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, String>> {
+        promise(env, self.0.add_recovery_device(), |words| words)
+    }
+
+    /// Copies it into a folder.
+    #[napi(catch_unwind)]
+    pub fn backup<'env>(
+        &self,
+        env: &'env Env,
+        to: String,
+        #[napi(ts_arg_type = "string | Uint8Array | KeyStore | undefined | null")] secret: Option<Secret<'_>>,
+        meter: &Meter,
+    ) -> Result<PromiseRaw<'env, BackupReport>> {
+        let secret = secret.map(key).transpose()?;
+        promise(env, self.0.backup(to, secret, meter.0.clone()), BackupReport::from)
+    }
+
+    /// Whether it is a copy that has not met a peer.
+    #[napi(catch_unwind)]
+    pub fn restored(&self) -> Result<bool> {
+        self.0.restored().or_throw()
+    }
+
+    /// Goes on without having met a peer.
+    #[napi(catch_unwind)]
+    pub fn confirm_only_copy<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, ()>> {
+        promise(env, self.0.confirm_only_copy(), |()| ())
     }
 
     /// Closes it.

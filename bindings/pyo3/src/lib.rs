@@ -48,5 +48,5 @@ mod _tidelog {
     #[pymodule_export]
     use crate::workspace::advance;
     #[pymodule_export]
-    use crate::workspace::{Workspace, create, error_codes, join, open};
+    use crate::workspace::{Workspace, create, error_codes, join, open, recover, restore, verify_backup};
 }

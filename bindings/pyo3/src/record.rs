@@ -3,8 +3,9 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use tidelog_api::{
-    Change, Changes, Device, Entries, Event, Invite, Item, JoinRequest, LinkEvent, LinkState, LogChange,
-    LogEvent, Me, Member, Page, Progress, Stats, Summary, SyncReport, Transfer, Value, VerifyReport, Version,
+    BackupInfo, BackupReport, Change, Changes, Device, Entries, Event, Invite, Item, JoinRequest, LinkEvent,
+    LinkState, LogChange, LogEvent, Me, Member, Page, Progress, Stats, Summary, SyncReport, Transfer, Value,
+    VerifyReport, Version,
 };
 
 use crate::value::to_python;
@@ -114,6 +115,8 @@ dictionaries! {
     Progress { received, received_total, sent, sent_total, bytes_received, bytes_sent }
     Stats { entries, log_bytes, streams, chains, users, devices, root }
     VerifyReport { entries, bytes, signatures, damaged, problems }
+    BackupReport { entries, bytes, copied, key }
+    BackupInfo { workspace, made_ms, entries, bytes, key, problems }
     Entries { entries, missing }
     LogChange { kind, collection, owner, key, entry, author, arrival }
     Changes { items, cursor }

@@ -1,7 +1,7 @@
 //! Workspaces.
 
 use pyo3::prelude::*;
-use tidelog_api::{ErrorKind, InviteOptions, JoinOptions, WatchOptions};
+use tidelog_api::{ErrorKind, InviteOptions, JoinOptions, RecoverFrom, WatchOptions};
 
 use crate::call::{Meter, On, make, make_metered};
 use crate::database::Database;
@@ -61,6 +61,59 @@ pub(crate) fn join<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let options = JoinOptions { profile, timeout_ms };
     make(py, tidelog_api::Workspace::join(path, key.into_key(py)?, invite, options), on)
+}
+
+/// Checks a backup.
+#[pyfunction]
+#[pyo3(signature = (path, key, meter, progress, on=None))]
+pub(crate) fn verify_backup<'py>(
+    py: Python<'py>,
+    path: String,
+    key: Option<Secret>,
+    meter: &Meter,
+    progress: Option<Py<PyAny>>,
+    on: On<'_, 'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let key = key.map(|key| key.into_key(py)).transpose()?;
+    let call = tidelog_api::Workspace::verify_backup(path, key, meter.0.clone());
+    make_metered(py, call, meter, progress.as_ref(), on)
+}
+
+/// Makes the workspace of a backup anew.
+#[pyfunction]
+#[pyo3(signature = (backup, path, backup_key, key, meter, progress, on=None))]
+#[expect(clippy::too_many_arguments, reason = "two folders, two keys, and how to wait")]
+pub(crate) fn restore<'py>(
+    py: Python<'py>,
+    backup: String,
+    path: String,
+    backup_key: Secret,
+    key: Option<Secret>,
+    meter: &Meter,
+    progress: Option<Py<PyAny>>,
+    on: On<'_, 'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let key = key.map(|key| key.into_key(py)).transpose()?;
+    let call = tidelog_api::Workspace::restore(backup, path, backup_key.into_key(py)?, key, meter.0.clone());
+    make_metered(py, call, meter, progress.as_ref(), on)
+}
+
+/// Gets a workspace back with recovery words.
+#[pyfunction]
+#[pyo3(signature = (path, key, words, folder, relay, workspace, on=None))]
+#[expect(clippy::too_many_arguments, reason = "one for each field of where to recover from")]
+pub(crate) fn recover<'py>(
+    py: Python<'py>,
+    path: String,
+    key: Secret,
+    words: String,
+    folder: Option<String>,
+    relay: Option<String>,
+    workspace: Option<String>,
+    on: On<'_, 'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let from = RecoverFrom { folder, relay, workspace };
+    make(py, tidelog_api::Workspace::recover(path, key.into_key(py)?, words, from), on)
 }
 
 /// Moves the clock of tests forward.
@@ -188,6 +241,61 @@ impl Workspace {
         on: On<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
         make_metered(py, self.0.verify(meter.0.clone()), meter, progress.as_ref(), on)
+    }
+
+    #[pyo3(signature = (old, new, on=None))]
+    fn change_passphrase<'py>(
+        &self,
+        py: Python<'py>,
+        old: Option<Secret>,
+        new: Secret,
+        on: On<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let old = old.map(|old| old.into_key(py)).transpose()?;
+        make(py, self.0.change_passphrase(old, new.into_key(py)?), on)
+    }
+
+    #[pyo3(signature = (on=None))]
+    fn recovery_words<'py>(&self, py: Python<'py>, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.recovery_words(), on)
+    }
+
+    #[pyo3(signature = (words, on=None))]
+    fn confirm_recovery_words<'py>(
+        &self,
+        py: Python<'py>,
+        words: String,
+        on: On<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.confirm_recovery_words(words), on)
+    }
+
+    #[pyo3(signature = (on=None))]
+    fn add_recovery_device<'py>(&self, py: Python<'py>, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.add_recovery_device(), on)
+    }
+
+    #[pyo3(signature = (to, key, meter, progress, on=None))]
+    fn backup<'py>(
+        &self,
+        py: Python<'py>,
+        to: String,
+        key: Option<Secret>,
+        meter: &Meter,
+        progress: Option<Py<PyAny>>,
+        on: On<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let key = key.map(|key| key.into_key(py)).transpose()?;
+        make_metered(py, self.0.backup(to, key, meter.0.clone()), meter, progress.as_ref(), on)
+    }
+
+    fn restored(&self, py: Python<'_>) -> PyResult<bool> {
+        self.0.restored().or_raise(py)
+    }
+
+    #[pyo3(signature = (on=None))]
+    fn confirm_only_copy<'py>(&self, py: Python<'py>, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.confirm_only_copy(), on)
     }
 
     #[pyo3(signature = (on=None))]

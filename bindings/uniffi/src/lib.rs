@@ -20,6 +20,7 @@ mod key;
 mod link;
 mod log;
 mod meter;
+mod recovery;
 mod stream;
 mod types;
 mod value;
@@ -33,6 +34,7 @@ pub use key::{Key, KeyStore};
 pub use link::Link;
 pub use log::Log;
 pub use meter::Meter;
+pub use recovery::verify_backup;
 pub use stream::{LinkEvents, Live, Logs, Watch, logs};
 pub use workspace::Workspace;
 

@@ -2,10 +2,10 @@
 //! here does not compile.
 
 use tidelog_api::{
-    Change, Changes, CollectionOptions, Device, Edit, Entries, ErrorKind, Event, Invite, InviteOptions, Item,
-    JoinOptions, JoinRequest, LinkEvent, LinkState, LogChange, LogEvent, LogLevel, LogLine, Me, Member,
-    NewItem, Page, Policy, Progress, Query, Stats, Summary, SyncReport, Transfer, Value, VerifyReport,
-    Version, WatchOptions,
+    BackupInfo, BackupReport, Change, Changes, CollectionOptions, Device, Edit, Entries, ErrorKind, Event,
+    Invite, InviteOptions, Item, JoinOptions, JoinRequest, LinkEvent, LinkState, LogChange, LogEvent,
+    LogLevel, LogLine, Me, Member, NewItem, Page, Policy, Progress, Query, RecoverFrom, Stats, Summary,
+    SyncReport, Transfer, Value, VerifyReport, Version, WatchOptions,
 };
 
 #[uniffi::remote(Enum)]
@@ -236,6 +236,31 @@ pub struct VerifyReport {
 }
 
 #[uniffi::remote(Record)]
+pub struct BackupReport {
+    pub entries: u64,
+    pub bytes: u64,
+    pub copied: u64,
+    pub key: String,
+}
+
+#[uniffi::remote(Record)]
+pub struct BackupInfo {
+    pub workspace: String,
+    pub made_ms: i64,
+    pub entries: u64,
+    pub bytes: u64,
+    pub key: String,
+    pub problems: Vec<String>,
+}
+
+#[uniffi::remote(Record)]
+pub struct RecoverFrom {
+    pub folder: Option<String>,
+    pub relay: Option<String>,
+    pub workspace: Option<String>,
+}
+
+#[uniffi::remote(Record)]
 pub struct Entries {
     pub entries: Vec<Vec<u8>>,
     pub missing: Vec<String>,
@@ -274,6 +299,7 @@ pub enum ErrorKind {
     NewerFormat,
     UpgradeNeeded,
     ReadOnly,
+    Restored,
     DiskFull,
     Io,
     Corrupt,

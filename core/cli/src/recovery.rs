@@ -2,6 +2,7 @@
 //! verify-backup, restore, recover, confirm-only-copy`.
 
 use std::io::IsTerminal as _;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use serde_json::json;
@@ -92,6 +93,7 @@ pub(crate) async fn backup(command: &args::Backup, source: &Source, output: &Out
     let told = move |done, total| {
         shown.set_length(total);
         shown.set_position(done);
+        ControlFlow::Continue(())
     };
     let report = workspace.backup(&command.to, key, told).await?;
     bar.finish_and_clear();
@@ -126,6 +128,7 @@ pub(crate) async fn verify_backup(command: &args::VerifyBackup, output: &Output)
     let told = move |done, total| {
         shown.set_length(total);
         shown.set_position(done);
+        ControlFlow::Continue(())
     };
     let info = Workspace::verify_backup(&command.from, key, told).await?;
     bar.finish_and_clear();
@@ -159,6 +162,7 @@ pub(crate) async fn restore(command: &args::Restore, source: &Source, output: &O
     let told = move |done, total| {
         shown.set_length(total);
         shown.set_position(done);
+        ControlFlow::Continue(())
     };
     let workspace = Workspace::restore(&command.from, &command.path, backup_key, key, told).await?;
     bar.finish_and_clear();

@@ -17,6 +17,7 @@ mod restore;
 #[cfg(test)]
 mod tests;
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,8 +75,8 @@ pub struct BackupReport {
     pub key: BackupKey,
 }
 
-/// Told how many bytes are done, of how many.
-type Progress<'p> = &'p mut dyn FnMut(u64, u64);
+/// Told how many bytes are done, of how many; says whether to go on.
+type Progress<'p> = &'p mut dyn FnMut(u64, u64) -> ControlFlow<()>;
 
 /// Set when nobody waits any more.
 #[derive(Default)]
@@ -92,13 +93,13 @@ impl Workspace {
     /// earlier backup, only what is new. `key` seals the device's secrets in it. Without one the
     /// workspace's passphrase does, as it is now; and if the workspace opens with a raw key, the
     /// backup carries no secrets and comes back with recovery words only: the report says so.
-    /// `progress` hears how many bytes were copied, of how many.
+    /// `progress` hears how many bytes were copied, of how many, and can end it.
     ///
     /// # Errors
     ///
     /// `already_exists` if the folder holds something else: a workspace, or a backup of another one;
     /// `already_open` while another backup goes into it; `newer_format`; `invalid_argument` for an
-    /// empty passphrase; `closed`; or what the disks report.
+    /// empty passphrase; `closed`, also if `progress` ended it; or what the disks report.
     ///
     /// # Cancellation
     ///
@@ -108,7 +109,7 @@ impl Workspace {
         &self,
         to: impl AsRef<Path>,
         key: Option<Key>,
-        progress: impl FnMut(u64, u64) + Send + 'static,
+        progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send + 'static,
     ) -> Result<BackupReport> {
         self.backup_in(Arc::new(FolderStorage::new(to.as_ref())), key, progress).await
     }
@@ -117,7 +118,7 @@ impl Workspace {
         &self,
         to: Arc<dyn Storage>,
         key: Option<Key>,
-        mut progress: impl FnMut(u64, u64) + Send + 'static,
+        mut progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send + 'static,
     ) -> Result<BackupReport> {
         let inner = Arc::clone(&self.inner);
         let waiting = Abandoned::default();
@@ -227,7 +228,7 @@ impl Copying<'_> {
         let known = known.filter(|known| known.bytes <= bytes && known.bytes <= length);
         if let Some(known) = known.filter(|known| known.bytes == bytes) {
             self.manifest.segments.push(known.clone());
-            self.tell(bytes);
+            self.tell(bytes)?;
             return Ok(0);
         }
         let mut hash = Sha256::new();
@@ -236,22 +237,19 @@ impl Copying<'_> {
             let held = hash_prefix(&*file, known.bytes)?;
             if manifest::to_hex(&held.clone().finalize()) == known.sha256 {
                 (hash, at) = (held, known.bytes);
-                self.tell(at);
+                self.tell(at)?;
             }
         }
         let new = bytes - at;
         let mut buffer = vec![0; CHUNK_BYTES];
         while at < bytes {
-            if self.abandoned.load(Ordering::Relaxed) {
-                return Err(Error::new(ErrorKind::Closed, "the backup was cancelled; the next one goes on"));
-            }
             let count = usize::try_from(bytes - at).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
             let chunk = &mut buffer[..count];
             self.inner.engine.log.read_part(part.number, at, chunk)?;
             file.write_at(at, chunk).map_err(cannot("write the backup"))?;
             hash.update(&*chunk);
             at += count as u64;
-            self.tell(count as u64);
+            self.tell(count as u64)?;
         }
         file.sync().map_err(cannot("make the backup durable"))?;
         let sha256 = manifest::to_hex(&hash.finalize());
@@ -261,10 +259,18 @@ impl Copying<'_> {
         Ok(new)
     }
 
-    fn tell(&mut self, bytes: u64) {
+    fn tell(&mut self, bytes: u64) -> Result<()> {
         self.done += bytes;
-        (self.progress)(self.done, self.total);
+        go_on(self.progress, self.abandoned, self.done, self.total)
     }
+}
+
+/// Tells how far a copy has come, and ends it if nobody wants it any more.
+fn go_on(progress: Progress<'_>, abandoned: &AtomicBool, done: u64, total: u64) -> Result<()> {
+    if progress(done, total).is_break() || abandoned.load(Ordering::Relaxed) {
+        return Err(Error::new(ErrorKind::Closed, "it was stopped before its end; it can be begun again"));
+    }
+    Ok(())
 }
 
 /// The hash of the beginning of a file.

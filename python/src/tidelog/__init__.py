@@ -39,6 +39,7 @@ from ._errors import (
     QuotaExceededError,
     ReadOnlyError,
     RelayRefusedError,
+    RestoredError,
     TidelogError,
     TimeoutError,
     TooLargeError,
@@ -50,6 +51,9 @@ from ._logs import log_to_python
 from ._shape import Edits, Key
 from ._stream import Stream
 from ._types import (
+    BackupInfo,
+    BackupKey,
+    BackupReport,
     Changes,
     Device,
     Entries,
@@ -75,11 +79,14 @@ from ._types import (
     VerifyReport,
     Version,
 )
-from ._workspace import Link, Workspace, create, join, open
+from ._workspace import Link, Workspace, create, join, open, recover, restore, verify_backup
 
 __all__ = [
     "AlreadyExistsError",
     "AlreadyOpenError",
+    "BackupInfo",
+    "BackupKey",
+    "BackupReport",
     "Changes",
     "ClosedError",
     "Collection",
@@ -126,6 +133,7 @@ __all__ = [
     "QuotaExceededError",
     "ReadOnlyError",
     "RelayRefusedError",
+    "RestoredError",
     "Role",
     "Stats",
     "Stream",
@@ -148,4 +156,7 @@ __all__ = [
     "keyring",
     "log_to_python",
     "open",
+    "recover",
+    "restore",
+    "verify_backup",
 ]

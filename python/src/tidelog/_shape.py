@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 from . import _errors, _plain, _schema
 from ._keys import KeyStore
 from ._types import (
+    BackupInfo,
     Changes,
     Event,
     Invite,
@@ -59,6 +60,11 @@ def secret(passphrase: str | None, key: Key | None) -> str | bytes | KeyStore:
     if not isinstance(found, (bytes, bytearray, memoryview)):
         raise _errors.InvalidArgumentError(f"a key is 32 bytes, or what fetches them, not {type(found).__name__}")
     return bytes(found)
+
+
+def secret_if_any(passphrase: str | None, key: Key | None) -> str | bytes | KeyStore | None:
+    """What opens something, if it is given."""
+    return None if passphrase is None and key is None else secret(passphrase, key)
 
 
 def text_path(path: str | PathLike[str]) -> str:
@@ -219,6 +225,11 @@ def link_event(tagged: tuple[str, Any]) -> LinkEvent:
 def invite(record: dict[str, Any]) -> Invite:
     """An invite."""
     return Invite(record["id"], record["uri"], _plain.from_ms(record["expires_ms"]))
+
+
+def backup_info(record: dict[str, Any]) -> BackupInfo:
+    """What is in a backup."""
+    return BackupInfo(made=_plain.from_ms(record.pop("made_ms")), **record)
 
 
 def join_request(record: dict[str, Any]) -> JoinRequest:

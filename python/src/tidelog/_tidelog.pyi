@@ -45,6 +45,55 @@ def join(
     path: str, key: str | bytes | KeyStore, invite: str, profile: str, timeout_ms: int | None, on: EventLoop
 ) -> asyncio.Future[Workspace]: ...
 
+@overload
+def verify_backup(
+    path: str, key: str | bytes | KeyStore | None, meter: Meter, progress: _Progress | None, on: None = None
+) -> _Record: ...
+@overload
+def verify_backup(
+    path: str, key: str | bytes | KeyStore | None, meter: Meter, progress: None, on: EventLoop
+) -> asyncio.Future[_Record]: ...
+@overload
+def restore(
+    backup: str,
+    path: str,
+    backup_key: str | bytes | KeyStore,
+    key: str | bytes | KeyStore | None,
+    meter: Meter,
+    progress: _Progress | None,
+    on: None = None,
+) -> Workspace: ...
+@overload
+def restore(
+    backup: str,
+    path: str,
+    backup_key: str | bytes | KeyStore,
+    key: str | bytes | KeyStore | None,
+    meter: Meter,
+    progress: None,
+    on: EventLoop,
+) -> asyncio.Future[Workspace]: ...
+@overload
+def recover(
+    path: str,
+    key: str | bytes | KeyStore,
+    words: str,
+    folder: str | None,
+    relay: str | None,
+    workspace: str | None,
+    on: None = None,
+) -> Workspace: ...
+@overload
+def recover(
+    path: str,
+    key: str | bytes | KeyStore,
+    words: str,
+    folder: str | None,
+    relay: str | None,
+    workspace: str | None,
+    on: EventLoop,
+) -> asyncio.Future[Workspace]: ...
+
 @final
 class Workspace:
     def id(self) -> str: ...
@@ -123,6 +172,35 @@ class Workspace:
     def verify(self, meter: Meter, progress: _Progress | None, on: None = None) -> _Record: ...
     @overload
     def verify(self, meter: Meter, progress: None, on: EventLoop) -> asyncio.Future[_Record]: ...
+    @overload
+    def change_passphrase(self, old: str | bytes | KeyStore | None, new: str | bytes | KeyStore, on: None = None) -> None: ...
+    @overload
+    def change_passphrase(self, old: str | bytes | KeyStore | None, new: str | bytes | KeyStore, on: EventLoop) -> asyncio.Future[None]: ...
+    @overload
+    def recovery_words(self, on: None = None) -> str: ...
+    @overload
+    def recovery_words(self, on: EventLoop) -> asyncio.Future[str]: ...
+    @overload
+    def confirm_recovery_words(self, words: str, on: None = None) -> None: ...
+    @overload
+    def confirm_recovery_words(self, words: str, on: EventLoop) -> asyncio.Future[None]: ...
+    @overload
+    def add_recovery_device(self, on: None = None) -> str: ...
+    @overload
+    def add_recovery_device(self, on: EventLoop) -> asyncio.Future[str]: ...
+    @overload
+    def backup(
+        self, to: str, key: str | bytes | KeyStore | None, meter: Meter, progress: _Progress | None, on: None = None
+    ) -> _Record: ...
+    @overload
+    def backup(
+        self, to: str, key: str | bytes | KeyStore | None, meter: Meter, progress: None, on: EventLoop
+    ) -> asyncio.Future[_Record]: ...
+    def restored(self) -> bool: ...
+    @overload
+    def confirm_only_copy(self, on: None = None) -> None: ...
+    @overload
+    def confirm_only_copy(self, on: EventLoop) -> asyncio.Future[None]: ...
     @overload
     def shutdown(self, on: None = None) -> None: ...
     @overload

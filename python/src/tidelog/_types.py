@@ -189,6 +189,32 @@ class VerifyReport:
     problems: list[str]
 
 
+BackupKey = Literal["own", "workspace", "recovery_words"]
+"""What opens a backup: its own key, the passphrase that the workspace had then, or nothing in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupReport:
+    """What a backup copied; `copied` of the bytes this time."""
+
+    entries: int
+    bytes: int
+    copied: int
+    key: BackupKey
+
+
+@dataclass(frozen=True, slots=True)
+class BackupInfo:
+    """What is in a backup; no problems is good."""
+
+    workspace: str
+    made: datetime
+    entries: int
+    bytes: int
+    key: BackupKey
+    problems: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Entries:
     """Entries asked of a log, and the ids of those it lacks."""

@@ -12,6 +12,8 @@ from ._lifecycle import Handle
 from ._shape import Key, Progressing
 from ._stream import Stream
 from ._types import (
+    BackupInfo,
+    BackupReport,
     Device,
     Event,
     Invite,
@@ -65,6 +67,60 @@ def join(
     secret = _shape.secret(passphrase, key)
     native = _tidelog.join(_shape.text_path(path), secret, invite, profile, _shape.timeout_ms(timeout))
     return Workspace(native)
+
+
+def verify_backup(
+    path: str | PathLike[str],
+    *,
+    passphrase: str | None = None,
+    key: Key | None = None,
+    progress: Progressing | None = None,
+) -> BackupInfo:
+    """Reads a backup and checks it; with a key, also that this opens it.
+
+    `progress(done, total)` hears now and then how many bytes are checked.
+    """
+    secret = _shape.secret_if_any(passphrase, key)
+    record = _tidelog.verify_backup(_shape.text_path(path), secret, _tidelog.Meter(), progress)
+    return _shape.backup_info(record)
+
+
+def restore(
+    backup: str | PathLike[str],
+    path: str | PathLike[str],
+    *,
+    backup_passphrase: str | None = None,
+    backup_key: Key | None = None,
+    passphrase: str | None = None,
+    key: Key | None = None,
+    progress: Progressing | None = None,
+) -> Workspace:
+    """Makes the workspace of a backup anew in an empty folder.
+
+    `backup_passphrase` or `backup_key` opens the backup, `passphrase` or `key` the workspace from then on, the same if
+    nothing is said. It can only be read until it has met a peer: see `Workspace.restored`.
+    """
+    opening, secret = _shape.secret(backup_passphrase, backup_key), _shape.secret_if_any(passphrase, key)
+    folder, place = _shape.text_path(backup), _shape.text_path(path)
+    return Workspace(_tidelog.restore(folder, place, opening, secret, _tidelog.Meter(), progress))
+
+
+def recover(
+    path: str | PathLike[str],
+    words: str,
+    *,
+    passphrase: str | None = None,
+    key: Key | None = None,
+    folder: str | PathLike[str] | None = None,
+    relay: str | None = None,
+    workspace: str | None = None,
+) -> Workspace:
+    """Gets a workspace back with recovery words, as a new device in an empty folder.
+
+    From a `folder`, which is a backup or another member's workspace, or from a `relay` with the id of the `workspace`.
+    """
+    secret, place = _shape.secret(passphrase, key), None if folder is None else _shape.text_path(folder)
+    return Workspace(_tidelog.recover(_shape.text_path(path), secret, words, place, relay, workspace))
 
 
 class Workspace:
@@ -171,6 +227,52 @@ class Workspace:
         ends.
         """
         return VerifyReport(**self._native.verify(_tidelog.Meter(), progress))
+
+    def change_passphrase(
+        self, *, passphrase: str | None = None, key: Key | None = None, old: str | bytes | KeyStore | None = None
+    ) -> None:
+        """Makes another passphrase or key the one that opens this workspace on this device.
+
+        `old`, if given, has to be the present one.
+        """
+        self._native.change_passphrase(old, _shape.secret(passphrase, key))
+
+    def recovery_words(self) -> str:
+        """The 24 words that stand for the root of this workspace, until they are confirmed."""
+        return self._native.recovery_words()
+
+    def confirm_recovery_words(self, words: str) -> None:
+        """Takes the recovery words back from who wrote them down; right ones are erased from this device."""
+        self._native.confirm_recovery_words(words)
+
+    def add_recovery_device(self) -> str:
+        """Makes a device of this user that exists as 24 words only. They are not shown again."""
+        return self._native.add_recovery_device()
+
+    def backup(
+        self,
+        to: str | PathLike[str],
+        *,
+        passphrase: str | None = None,
+        key: Key | None = None,
+        progress: Progressing | None = None,
+    ) -> BackupReport:
+        """Copies the workspace as it is now into a folder; into that of an earlier backup, only what is new.
+
+        The passphrase or key is the backup's own. `progress(done, total)` hears now and then how many bytes are copied.
+        If it raises, or on Ctrl-C, the backup ends, and the next one goes on.
+        """
+        secret = _shape.secret_if_any(passphrase, key)
+        return BackupReport(**self._native.backup(_shape.text_path(to), secret, _tidelog.Meter(), progress))
+
+    @property
+    def restored(self) -> bool:
+        """Whether this is a copy of a device, which can only be read until it has met a peer."""
+        return self._native.restored()
+
+    def confirm_only_copy(self) -> None:
+        """Goes on without having met a peer: no other copy of this device is in use."""
+        self._native.confirm_only_copy()
 
     def shutdown(self) -> None:
         """Ends links and streams and releases the folder. A second shutdown does nothing."""

@@ -1,8 +1,9 @@
 //! Checking a backup without restoring it.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use tidelog_log::ids::WorkspaceId;
 use tidelog_log::log::LogError;
@@ -10,7 +11,7 @@ use tidelog_log::segments::{SegmentError, Segments, segment_path};
 use tidelog_log::storage::{FolderStorage, Storage};
 
 use super::manifest::{MANIFEST, Manifest, UNFINISHED, to_hex};
-use super::{Abandoned, BackupKey, Progress, hash_prefix};
+use super::{Abandoned, BackupKey, Progress, go_on, hash_prefix};
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::vault::{Key, Vault};
 use crate::workspace::Workspace;
@@ -51,7 +52,7 @@ impl Workspace {
     pub async fn verify_backup(
         from: impl AsRef<Path>,
         key: Option<Key>,
-        mut progress: impl FnMut(u64, u64) + Send + 'static,
+        mut progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send + 'static,
     ) -> Result<BackupInfo> {
         let from: Arc<dyn Storage> = Arc::new(FolderStorage::new(from.as_ref()));
         let waiting = Abandoned::default();
@@ -92,9 +93,6 @@ pub(super) fn check(
     let (mut done, total) = (0, manifest.bytes());
     let mut problems = Vec::new();
     for part in &manifest.segments {
-        if abandoned.load(Ordering::Relaxed) {
-            return Err(Error::new(ErrorKind::Closed, "the check was cancelled"));
-        }
         let path = segment_path(part.number);
         let hashed = from.open(&path, false).ok().and_then(|file| hash_prefix(&*file, part.bytes).ok());
         match hashed {
@@ -105,7 +103,7 @@ pub(super) fn check(
             Some(_) => {}
         }
         done += part.bytes;
-        progress(done, total);
+        go_on(progress, abandoned, done, total)?;
     }
     let entries = count(from, &mut problems)?;
     if entries < manifest.entries && problems.is_empty() {

@@ -3,9 +3,10 @@
 //! The secrets are written last, so that what was interrupted is no workspace yet, and can be begun
 //! again. The copied log gets an epoch of its own, since its order of arrival will go another way.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use sha2::{Digest as _, Sha256};
 use tidelog_log::env::random_array;
@@ -14,7 +15,7 @@ use tidelog_log::storage::{FolderStorage, LOCK_FILE, Storage, StorageFile, repla
 
 use super::check::{complete, unseal};
 use super::manifest::{Copied, Manifest, to_hex};
-use super::{Abandoned, CHUNK_BYTES, Progress, cannot, locked};
+use super::{Abandoned, CHUNK_BYTES, Progress, cannot, go_on, locked};
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::vault::Key;
 use crate::workspace::create::blocking;
@@ -46,7 +47,7 @@ impl Workspace {
         path: impl AsRef<Path>,
         backup_key: Key,
         key: Option<Key>,
-        progress: impl FnMut(u64, u64) + Send + 'static,
+        progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send + 'static,
     ) -> Result<Self> {
         Self::restore_in(from, Environment::folder(path), backup_key, key, progress).await
     }
@@ -61,7 +62,7 @@ impl Workspace {
         environment: Environment,
         backup_key: Key,
         key: Option<Key>,
-        progress: impl FnMut(u64, u64) + Send + 'static,
+        progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send + 'static,
     ) -> Result<Self> {
         let from = Arc::new(FolderStorage::new(from.as_ref()));
         Self::restored_from(from, environment, backup_key, key, progress).await
@@ -72,7 +73,7 @@ impl Workspace {
         environment: Environment,
         backup_key: Key,
         key: Option<Key>,
-        mut progress: impl FnMut(u64, u64) + Send + 'static,
+        mut progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send + 'static,
     ) -> Result<Self> {
         let waiting = Abandoned::default();
         let abandoned = Arc::clone(&waiting.0);
@@ -135,21 +136,15 @@ fn copy_log(
         let source = from.open(&path, false).map_err(cannot("read the backup"))?;
         let target = to.open(&path, true).map_err(cannot("write the workspace"))?;
         target.set_len(0).map_err(cannot("write the workspace"))?;
-        copy(&*source, &*target, part, epoch, abandoned)?;
+        copy(&*source, &*target, part, epoch)?;
         target.sync().map_err(cannot("make the workspace durable"))?;
         done += part.bytes;
-        progress(done, total);
+        go_on(progress, abandoned, done, total)?;
     }
     to.sync_folder(LOG_FOLDER).map_err(cannot("make the workspace durable"))
 }
 
-fn copy(
-    source: &dyn StorageFile,
-    target: &dyn StorageFile,
-    part: &Copied,
-    epoch: [u8; 16],
-    abandoned: &AtomicBool,
-) -> Result<()> {
+fn copy(source: &dyn StorageFile, target: &dyn StorageFile, part: &Copied, epoch: [u8; 16]) -> Result<()> {
     let damaged = || {
         let text = format!("segment {} of the backup is damaged: nothing was restored", part.number);
         Error::new(ErrorKind::Corrupt, text)
@@ -158,9 +153,6 @@ fn copy(
     let mut buffer = vec![0; CHUNK_BYTES];
     let mut at = 0;
     while at < part.bytes {
-        if abandoned.load(Ordering::Relaxed) {
-            return Err(Error::new(ErrorKind::Closed, "restoring was cancelled; it can be begun again"));
-        }
         let count = usize::try_from(part.bytes - at).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
         let chunk = &mut buffer[..count];
         match source.read_at(at, chunk) {

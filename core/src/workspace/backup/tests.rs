@@ -21,20 +21,21 @@ fn arc(storage: &MemoryStorage) -> Arc<dyn Storage> {
 impl Workspace {
     /// Backs up into a storage.
     pub(crate) async fn backup_to(&self, to: Arc<dyn Storage>, key: Option<Key>) -> Result<BackupReport> {
-        self.backup_in(to, key, |_, _| {}).await
+        self.backup_in(to, key, |_, _| ControlFlow::Continue(())).await
     }
 }
 
 async fn backup(workspace: &Workspace, to: &MemoryStorage) -> Result<BackupReport> {
-    workspace.backup_in(arc(to), Some(raw(9)), |_, _| {}).await
+    workspace.backup_in(arc(to), Some(raw(9)), |_, _| ControlFlow::Continue(())).await
 }
 
 async fn restore(from: &MemoryStorage, to: &MemoryStorage) -> Result<Workspace> {
-    Workspace::restored_from(arc(from), on(to, 3), raw(9), Some(raw(5)), |_, _| {}).await
+    Workspace::restored_from(arc(from), on(to, 3), raw(9), Some(raw(5)), |_, _| ControlFlow::Continue(()))
+        .await
 }
 
 fn info(from: &MemoryStorage) -> Result<BackupInfo> {
-    check(&arc(from), Some(&raw(9)), &mut |_, _| {}, &AtomicBool::new(false))
+    check(&arc(from), Some(&raw(9)), &mut |_, _| ControlFlow::Continue(()), &AtomicBool::new(false))
 }
 
 fn problems(from: &MemoryStorage) -> Vec<String> {
@@ -69,7 +70,7 @@ async fn what_was_backed_up_comes_back_under_another_key_and_stays_apart() {
     assert_eq!((count(&restored), count(&workspace)), (13, 14));
     assert_ne!(restored.inner.engine.log.epoch(), workspace.inner.engine.log.epoch());
     assert_eq!(
-        restored.verify(|_, _| std::ops::ControlFlow::Continue(())).await.expect("reads").problems,
+        restored.verify(|_, _| ControlFlow::Continue(())).await.expect("reads").problems,
         Vec::<String>::new()
     );
     restored.shutdown().await.expect("closes");
@@ -110,6 +111,7 @@ async fn a_backup_made_while_others_write_is_of_one_moment() {
         )
         .expect("without a thread a write is done at once")
         .expect("writes");
+        ControlFlow::Continue(())
     };
     let report = workspace.backup_in(arc(&copy), Some(raw(9)), progress).await.expect("backs up");
     assert!(count(&workspace) > 6);
@@ -179,9 +181,16 @@ async fn an_abandoned_backup_stops() {
     let workspace = created(&storage).await;
     fill(&workspace, 0, 12).await;
     let abandoned = AtomicBool::new(false);
-    let mut stop = |done: u64, _: u64| abandoned.store(done > 1_500_000, Ordering::Relaxed);
-    let cancelled = run(&workspace.inner, &copy, None, &mut stop, &abandoned);
-    assert_eq!(kind(cancelled), ErrorKind::Closed);
+    let mut nobody_waits = |done: u64, _: u64| {
+        abandoned.store(done > 1_500_000, Ordering::Relaxed);
+        ControlFlow::Continue(())
+    };
+    let stopped = run(&workspace.inner, &copy, None, &mut nobody_waits, &abandoned);
+    assert_eq!(kind(stopped), ErrorKind::Closed);
+    let stop = |done: u64, _: u64| {
+        if done > 2_500_000 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    assert_eq!(kind(workspace.backup_in(arc(&copy), None, stop).await), ErrorKind::Closed);
     assert_eq!(kind(info(&copy)), ErrorKind::NotAWorkspace);
     assert!(backup(&workspace, &copy).await.expect("goes on").copied < 3_000_000);
 }
@@ -190,16 +199,19 @@ async fn an_abandoned_backup_stops() {
 async fn without_a_key_the_passphrase_of_the_workspace_seals_and_a_raw_key_does_not() {
     let (storage, copy) = (MemoryStorage::new(), MemoryStorage::new());
     let workspace = created(&storage).await;
-    let report = workspace.backup_in(arc(&copy), None, |_, _| {}).await.expect("backs up");
+    let report =
+        workspace.backup_in(arc(&copy), None, |_, _| ControlFlow::Continue(())).await.expect("backs up");
     assert_eq!(report.key, BackupKey::RecoveryWords);
     assert_eq!(kind(restore(&copy, &MemoryStorage::new()).await), ErrorKind::WrongKey);
     workspace.change_passphrase(None, Key::passphrase("mine")).await.expect("changes");
-    let report = workspace.backup_in(arc(&copy), None, |_, _| {}).await.expect("backs up");
+    let report =
+        workspace.backup_in(arc(&copy), None, |_, _| ControlFlow::Continue(())).await.expect("backs up");
     assert_eq!(report.key, BackupKey::Workspace);
     workspace.change_passphrase(None, Key::passphrase("changed later")).await.expect("changes");
     let restore = async |key: &str| {
         let to = on(&MemoryStorage::new(), 3);
-        Workspace::restored_from(arc(&copy), to, Key::passphrase(key), None, |_, _| {}).await
+        Workspace::restored_from(arc(&copy), to, Key::passphrase(key), None, |_, _| ControlFlow::Continue(()))
+            .await
     };
     assert_eq!(kind(restore("changed later").await), ErrorKind::WrongKey);
     assert!(restore("mine").await.is_ok());

@@ -1,5 +1,7 @@
 //! Claims about copies: no chain of theirs ever forks once they have met somebody, and no entry is lost.
 
+use std::ops::ControlFlow;
+
 use tidelog_log::storage::{MemoryStorage, Storage};
 use tidelog_log::trie::Frontier;
 
@@ -161,7 +163,9 @@ async fn a_restored_backup_is_a_copy() {
     original.shutdown().await.expect("closes");
     // Even where the backup is restored in its place.
     let to = on(&MemoryStorage::new(), 60);
-    let restored = Workspace::restored_from(backup, to, raw(9), None, |_, _| {}).await.expect("restores");
+    let restored = Workspace::restored_from(backup, to, raw(9), None, |_, _| ControlFlow::Continue(()))
+        .await
+        .expect("restores");
     assert!(restored.restored());
     assert_eq!(kind(put(&restored, "x").await), ErrorKind::Restored);
     restored.sync_with(&peer).await.expect("syncs");

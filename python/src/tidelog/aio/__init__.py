@@ -11,7 +11,7 @@ Nothing blocks the event loop. A task that is cancelled while it waits for a wri
 
 from ._data import Collection, Database, Document, Log, Transaction, TransactionCollection
 from ._stream import Stream
-from ._workspace import Link, Opening, Workspace, create, join, open
+from ._workspace import Link, Opening, Workspace, create, join, open, recover, restore, verify_backup
 
 __all__ = [
     "Collection",
@@ -27,4 +27,7 @@ __all__ = [
     "create",
     "join",
     "open",
+    "recover",
+    "restore",
+    "verify_backup",
 ]

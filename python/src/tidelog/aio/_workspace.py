@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from os import PathLike
 from types import TracebackType
 from typing import Any
@@ -12,6 +12,8 @@ from .. import _shape, _tidelog
 from .._lifecycle import Handle
 from .._shape import Key, Progressing
 from .._types import (
+    BackupInfo,
+    BackupReport,
     Device,
     Event,
     Invite,
@@ -72,10 +74,70 @@ def join(
     return Opening(lambda: _tidelog.join(_shape.text_path(path), secret, invite, profile, timeout_ms, here()))
 
 
+async def verify_backup(
+    path: str | PathLike[str],
+    *,
+    passphrase: str | None = None,
+    key: Key | None = None,
+    progress: Progressing | None = None,
+) -> BackupInfo:
+    """Reads a backup and checks it; with a key, also that this opens it.
+
+    `progress(done, total)` hears now and then how many bytes are checked.
+    """
+    secret = _shape.secret_if_any(passphrase, key)
+    meter = _tidelog.Meter()
+    call = _tidelog.verify_backup(_shape.text_path(path), secret, meter, None, here())
+    return _shape.backup_info(await metered(call, meter, progress))
+
+
+def restore(
+    backup: str | PathLike[str],
+    path: str | PathLike[str],
+    *,
+    backup_passphrase: str | None = None,
+    backup_key: Key | None = None,
+    passphrase: str | None = None,
+    key: Key | None = None,
+    progress: Progressing | None = None,
+) -> Opening:
+    """Makes the workspace of a backup anew in an empty folder.
+
+    `backup_passphrase` or `backup_key` opens the backup, `passphrase` or `key` the workspace from then on, the same if
+    nothing is said. It can only be read until it has met a peer: see `Workspace.restored`.
+    """
+    opening, secret = _shape.secret(backup_passphrase, backup_key), _shape.secret_if_any(passphrase, key)
+    folder, place = _shape.text_path(backup), _shape.text_path(path)
+    meter = _tidelog.Meter()
+
+    async def start() -> _tidelog.Workspace:
+        return await metered(_tidelog.restore(folder, place, opening, secret, meter, None, here()), meter, progress)
+
+    return Opening(start)
+
+
+def recover(
+    path: str | PathLike[str],
+    words: str,
+    *,
+    passphrase: str | None = None,
+    key: Key | None = None,
+    folder: str | PathLike[str] | None = None,
+    relay: str | None = None,
+    workspace: str | None = None,
+) -> Opening:
+    """Gets a workspace back with recovery words, as a new device in an empty folder.
+
+    From a `folder`, which is a backup or another member's workspace, or from a `relay` with the id of the `workspace`.
+    """
+    secret, place = _shape.secret(passphrase, key), None if folder is None else _shape.text_path(folder)
+    return Opening(lambda: _tidelog.recover(_shape.text_path(path), secret, words, place, relay, workspace, here()))
+
+
 class Opening:
     """A workspace about to be opened: `async with open(..) as workspace` or `workspace = await open(..)`."""
 
-    def __init__(self, start: Callable[[], asyncio.Future[_tidelog.Workspace]]) -> None:
+    def __init__(self, start: Callable[[], Awaitable[_tidelog.Workspace]]) -> None:
         self._start = start
         self._workspace: Workspace | None = None
 
@@ -201,6 +263,54 @@ class Workspace:
         """
         meter = _tidelog.Meter()
         return VerifyReport(**(await metered(self._native.verify(meter, None, here()), meter, progress)))
+
+    async def change_passphrase(
+        self, *, passphrase: str | None = None, key: Key | None = None, old: str | bytes | KeyStore | None = None
+    ) -> None:
+        """Makes another passphrase or key the one that opens this workspace on this device.
+
+        `old`, if given, has to be the present one.
+        """
+        await self._native.change_passphrase(old, _shape.secret(passphrase, key), here())
+
+    async def recovery_words(self) -> str:
+        """The 24 words that stand for the root of this workspace, until they are confirmed."""
+        return await self._native.recovery_words(here())
+
+    async def confirm_recovery_words(self, words: str) -> None:
+        """Takes the recovery words back from who wrote them down; right ones are erased from this device."""
+        await self._native.confirm_recovery_words(words, here())
+
+    async def add_recovery_device(self) -> str:
+        """Makes a device of this user that exists as 24 words only. They are not shown again."""
+        return await self._native.add_recovery_device(here())
+
+    async def backup(
+        self,
+        to: str | PathLike[str],
+        *,
+        passphrase: str | None = None,
+        key: Key | None = None,
+        progress: Progressing | None = None,
+    ) -> BackupReport:
+        """Copies the workspace as it is now into a folder; into that of an earlier backup, only what is new.
+
+        The passphrase or key is the backup's own. `progress(done, total)` hears now and then how many bytes are copied.
+        If it raises, or the task is cancelled, the backup ends, and the next one goes on.
+        """
+        secret = _shape.secret_if_any(passphrase, key)
+        meter = _tidelog.Meter()
+        call = self._native.backup(_shape.text_path(to), secret, meter, None, here())
+        return BackupReport(**(await metered(call, meter, progress)))
+
+    @property
+    def restored(self) -> bool:
+        """Whether this is a copy of a device, which can only be read until it has met a peer."""
+        return self._native.restored()
+
+    async def confirm_only_copy(self) -> None:
+        """Goes on without having met a peer: no other copy of this device is in use."""
+        await self._native.confirm_only_copy(here())
 
     async def shutdown(self) -> None:
         """Ends links and streams and releases the folder. A second shutdown does nothing."""
