@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import _shape, _tidelog
 from .._lifecycle import Handle
+from .._keys import KeyStore
 from .._shape import Key, Progressing
 from .._types import (
     BackupInfo,
