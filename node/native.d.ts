@@ -229,8 +229,40 @@ export declare class Workspace {
   stats(): Promise<Stats>
   /** Reads everything on disk and checks it. */
   verify(meter: Meter): Promise<VerifyReport>
+  /** Makes another key the one that opens it. */
+  changePassphrase(old: string | Uint8Array | KeyStore | undefined | null, next: string | Uint8Array | KeyStore): Promise<undefined>
+  /** The words that stand for its root. */
+  recoveryWords(): Promise<string>
+  /** Takes the words back. */
+  confirmRecoveryWords(words: string): Promise<undefined>
+  /** Makes a device that exists as words only. */
+  addRecoveryDevice(): Promise<string>
+  /** Copies it into a folder. */
+  backup(to: string, secret: string | Uint8Array | KeyStore | undefined | null, meter: Meter): Promise<BackupReport>
+  /** Whether it is a copy that has not met a peer. */
+  restored(): boolean
+  /** Goes on without having met a peer. */
+  confirmOnlyCopy(): Promise<undefined>
   /** Closes it. */
   shutdown(): Promise<undefined>
+}
+
+/** r" What is in a backup. */
+export interface BackupInfo {
+  workspace: string
+  madeMs: number
+  entries: number
+  bytes: number
+  key: string
+  problems: Array<string>
+}
+
+/** r" What a backup copied. */
+export interface BackupReport {
+  entries: number
+  bytes: number
+  copied: number
+  key: string
 }
 
 /** r" A change of one item. */
@@ -427,6 +459,19 @@ export interface Query {
   ids?: Array<string>
 }
 
+/** Gets a workspace back with recovery words. */
+export declare function recover(path: string, secret: string | Uint8Array | KeyStore, words: string, from: RecoverFrom): Promise<Workspace>
+
+/** Where a lost workspace still is. */
+export interface RecoverFrom {
+  folder?: string
+  relay?: string
+  workspace?: string
+}
+
+/** Makes the workspace of a backup anew. */
+export declare function restore(backup: string, path: string, backupSecret: string | Uint8Array | KeyStore, secret: string | Uint8Array | KeyStore | undefined | null, meter: Meter): Promise<Workspace>
+
 /** r" Figures of a workspace. */
 export interface Stats {
   entries: number
@@ -458,6 +503,9 @@ export interface Transfer {
   received: number
   sent: number
 }
+
+/** Checks a backup. */
+export declare function verifyBackup(path: string, secret: string | Uint8Array | KeyStore | undefined | null, meter: Meter): Promise<BackupInfo>
 
 /** r" What a verification found. */
 export interface VerifyReport {

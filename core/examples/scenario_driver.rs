@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json};
 use tidelog::{
     Collection, CollectionOptions, Database, Direction, Document, Edit, EntryId, Environment, InviteOptions,
-    Item, JoinOptions, Key, Link, LinkEvent, LinkEvents, LinkState, Live, Notice, Policy, Query, RecoverFrom, Result,
-    Role as Right, SyncReport, Value, Version, Watch, WatchOptions, Workspace,
+    Item, JoinOptions, Key, Link, LinkEvent, LinkEvents, LinkState, Live, Notice, Policy, Query, RecoverFrom,
+    Result, Role as Right, SyncReport, Value, Version, Watch, WatchOptions, Workspace,
 };
 use tidelog_log::env::{Clock, Random as _, SystemClock, SystemRandom};
 

@@ -228,9 +228,9 @@ impl Workspace {
         &self,
         env: &'env Env,
         #[napi(ts_arg_type = "string | Uint8Array | KeyStore | undefined | null")] old: Option<Secret<'_>>,
-        #[napi(ts_arg_type = "string | Uint8Array | KeyStore")] new: Secret<'_>,
+        #[napi(ts_arg_type = "string | Uint8Array | KeyStore")] next: Secret<'_>,
     ) -> Result<PromiseRaw<'env, ()>> {
-        promise(env, self.0.change_passphrase(old.map(key).transpose()?, key(new)?), |()| ())
+        promise(env, self.0.change_passphrase(old.map(key).transpose()?, key(next)?), |()| ())
     }
 
     /// The words that stand for its root.

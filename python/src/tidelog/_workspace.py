@@ -8,8 +8,8 @@ from typing import Any
 
 from . import _shape, _tidelog
 from ._data import Database
-from ._lifecycle import Handle
 from ._keys import KeyStore
+from ._lifecycle import Handle
 from ._shape import Key, Progressing
 from ._stream import Stream
 from ._types import (

@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Any
 
 from .. import _shape, _tidelog
-from .._lifecycle import Handle
 from .._keys import KeyStore
+from .._lifecycle import Handle
 from .._shape import Key, Progressing
 from .._types import (
     BackupInfo,
