@@ -38,6 +38,7 @@ macro_rules! given {
         $(
             $(#[$doc])*
             #[napi(object, object_from_js = false)]
+            #[allow(unreachable_pub, reason = "some are given by functions only, which are not public to Rust")]
             pub struct $name {
                 $($(#[$attribute])* pub $field: $type,)*
             }
