@@ -95,6 +95,19 @@ pub enum Refusal {
     NotInCircle,
 }
 
+/// An entry of the directory that was held before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Its id.
+    pub id: EntryId,
+    /// Its author.
+    pub author: DeviceId,
+    /// Its payload.
+    pub body: Vec<u8>,
+    /// What [`Directory::is_sound`] said of it.
+    pub is_sound: bool,
+}
+
 /// Where in the directory an entry stands: at itself if it is part of it, else at its `auth`.
 ///
 /// The entries of a chain may not move back: each stands where the one before it does, or later.
@@ -142,6 +155,29 @@ impl Directory {
         }
     }
 
+    /// Takes in entries that were held before, in an order in which parents come first: without the
+    /// checks of [`Directory::insert`], and without verifying certificates that are said to have been
+    /// found good. The genesis entry is held already.
+    ///
+    /// # Errors
+    ///
+    /// If these cannot have been held.
+    pub fn restore(&mut self, held: impl IntoIterator<Item = Held>) -> Result<(), DirectoryError> {
+        let fold = Arc::make_mut(&mut self.0);
+        for Held { id, author, body, is_sound } in held {
+            let body = Body::decode(&body)?;
+            fold.restore(id, author, body, is_sound).ok_or(DirectoryError::Parents)?;
+        }
+        fold.finish_restoring();
+        Ok(())
+    }
+
+    /// Whether all certificates that a held entry shows are good.
+    #[must_use]
+    pub fn is_sound(&self, id: &EntryId) -> bool {
+        self.0.dag.find(id).is_some_and(|node| !self.0.unsound.contains(&node))
+    }
+
     /// The workspace.
     #[must_use]
     pub fn workspace(&self) -> WorkspaceId {
@@ -187,6 +223,27 @@ impl Directory {
             return BTreeSet::new();
         }
         std::mem::take(&mut Arc::make_mut(&mut self.0).touched)
+    }
+
+    /// Whether an entry is by an author with standing and not void, so that its operations may count.
+    #[must_use]
+    pub fn counts(&self, id: &EntryId) -> bool {
+        self.0.dag.find(id).is_some_and(|node| self.0.counts(node))
+    }
+
+    /// Whether an entry that [`Directory::counts`] has this one in its past.
+    #[must_use]
+    pub fn is_built_on(&self, id: &EntryId) -> bool {
+        self.0.dag.find(id).is_some_and(|node| {
+            self.0.heads.iter().any(|(head, _)| *head != node && self.0.dag.is_in_past(node, *head))
+        })
+    }
+
+    /// The authors of entries that do not count.
+    #[must_use]
+    pub fn void_authors(&self) -> BTreeSet<DeviceId> {
+        let nodes = (0..self.len()).filter(|&node| !self.0.counts(node));
+        nodes.map(|node| self.0.dag.node(node).author).collect()
     }
 
     /// Whether the first entry is the second or in its past. False if one of them is not held.
@@ -286,17 +343,25 @@ impl Directory {
     }
 
     /// Parents for a device's next directory entry: up to [`PARENTS_MAX`] heads, first one that
-    /// does not move back behind `previous`, then the newest.
+    /// does not move back behind `previous`, then the newest. Where no head leads there, because what
+    /// the device built on is void by now, `previous` is one of the parents.
     #[must_use]
     pub fn parents_for(&self, previous: Option<EntryId>) -> Vec<EntryId> {
         let mut heads: Vec<_> = self.0.heads.iter().rev().map(|(_, id)| *id).collect();
-        let own = previous
-            .and_then(|previous| heads.iter().position(|head| self.in_past(&previous, head)))
-            .unwrap_or(0);
-        if own < heads.len() {
-            heads[..=own].rotate_right(1);
+        let Some(previous) = previous.filter(|previous| self.contains(previous)) else {
+            heads.truncate(PARENTS_MAX);
+            return heads;
+        };
+        match heads.iter().position(|head| self.in_past(&previous, head)) {
+            Some(own) => {
+                heads[..=own].rotate_right(1);
+                heads.truncate(PARENTS_MAX);
+            }
+            None => {
+                heads.truncate(PARENTS_MAX - 1);
+                heads.push(previous);
+            }
         }
-        heads.truncate(PARENTS_MAX);
         heads
     }
 
@@ -304,7 +369,7 @@ impl Directory {
     /// or not, and of the root.
     #[must_use]
     pub fn public_key(&self, device: &DeviceId) -> Option<PublicKey> {
-        self.0.public_keys.get(device).cloned()
+        self.0.public_keys.get(device)?.get_or_init(|| PublicKey::new(&device.0)).clone()
     }
 }
 

@@ -148,10 +148,12 @@ pub enum Code {
     Unavailable = 11,
     /// The peer sent invalid signatures again and again, and is kept out for a time.
     Banned = 12,
+    /// One of the two devices was removed from the workspace, for good.
+    Removed = 13,
 }
 
 impl Code {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Protocol,
         Self::Authentication,
         Self::NotAdmitted,
@@ -164,6 +166,7 @@ impl Code {
         Self::Internal,
         Self::Unavailable,
         Self::Banned,
+        Self::Removed,
     ];
 }
 

@@ -12,6 +12,7 @@ mod error;
 #[cfg(test)]
 mod faults;
 mod index;
+mod judge;
 mod open;
 mod read;
 #[cfg(test)]
@@ -19,7 +20,7 @@ mod tests;
 mod verify;
 mod writer;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
@@ -31,6 +32,8 @@ use zeroize::Zeroizing;
 pub use admit::CHAIN_TIPS_MAX;
 pub use draft::{Committed, Draft, Seal, Unless, genesis};
 pub use error::LogError;
+pub use judge::Exclusion;
+pub use read::Excluded;
 pub use verify::VerifyReport;
 pub use writer::{Change, Done};
 
@@ -60,12 +63,26 @@ pub trait Held {
 
 /// What the engine adds to each state change. All calls come from the writer, in order.
 pub trait Apply: Send {
-    /// An entry joined the log.
+    /// An entry joined the log, or counts again after [`Apply::retract`].
     ///
     /// # Errors
     ///
     /// Only if the state cannot be read or written; an entry that makes no sense is no error.
     fn apply(&mut self, batch: &StateBatch<'_>, arrival: u64, entry: &Entry) -> Result<(), LogError>;
+
+    /// Entries that were applied do not count any more, because the directory changed. What remains is
+    /// to be as if they had never been applied. `read` gives entries of the log by arrival number; it
+    /// is how what they hid is found again.
+    ///
+    /// # Errors
+    ///
+    /// Only if the state or the log cannot be read or written.
+    fn retract(
+        &mut self,
+        batch: &StateBatch<'_>,
+        arrivals: &[u64],
+        read: &ReadEntry<'_>,
+    ) -> Result<(), LogError>;
 
     /// The directory changed, perhaps with keys that open entries applied before. Comes before the
     /// entries of the same change, and once when the log is opened.
@@ -132,6 +149,8 @@ struct Shared {
     directory: RwLock<Directory>,
     arrivals: AtomicU64,
     own: Mutex<Own>,
+    /// Arrival numbers of entries that are past the tips of their chains: nobody is offered them.
+    withheld: RwLock<Arc<BTreeSet<u64>>>,
     subscribers: Mutex<Vec<(u64, Notify)>>,
 }
 

@@ -37,7 +37,7 @@ use std::sync::Arc;
 pub use bans::Bans;
 pub use event::{Direction, Peer, Progress, SessionError, SessionEvent, Traffic};
 pub use host::{Host, Letter};
-pub use replica::{Cursor, Fault, Missing, Receipt, Refused, Replica, ReplicaError};
+pub use replica::{Cursor, Fault, Membership, Missing, Receipt, Refused, Replica, ReplicaError};
 pub use turn::Turn;
 
 use crate::crypto::noise::{Channel, Handshake, MESSAGE_MAX, NoiseError, Party, Psk, RelaySecret};
@@ -450,7 +450,8 @@ impl Session {
         match &self.role {
             Role::Client { relay, member: Some(member) } => {
                 let peer = Peer::Relay(*relay);
-                let sync = Sync::new(member.replica.clone(), peer, true, &member.streams, member.direction);
+                let own = Some(member.signer.device());
+                let sync = Sync::new(member.replica.clone(), peer, own, true, &member.streams, member.direction);
                 let cursor = member.cursor(&cursor_key(&peer, &member.streams));
                 self.greet(cursor)?;
                 self.sync = Some(sync);
@@ -558,12 +559,13 @@ impl Session {
                     streams: Filter::All,
                 };
                 self.outbox.push(&Frame::Hello(hello));
-                self.sync = Some(Sync::new(replica, peer, false, &Filter::All, Direction::Both));
+                self.sync = Some(Sync::new(replica, peer, None, false, &Filter::All, Direction::Both));
             }
             Role::Peer { initiator, member, .. } => {
                 let initiator = *initiator;
                 let direction = if initiator { member.direction } else { Direction::Both };
-                let sync = Sync::new(member.replica.clone(), peer, initiator, &member.streams, direction);
+                let own = Some(member.signer.device());
+                let sync = Sync::new(member.replica.clone(), peer, own, initiator, &member.streams, direction);
                 let common = common_streams(&member.streams, &hello.streams);
                 let cursor = member.cursor(&cursor_key(&peer, &common));
                 self.sync = Some(sync);
@@ -619,6 +621,7 @@ impl Session {
     /// Acknowledges what came in and sends what there is to send. Returns whether that is all.
     fn pump(&mut self, budget: &mut Budget, now_ms: u64) -> Result<bool, Stop> {
         let Some(sync) = &mut self.sync else { return Ok(true) };
+        sync.check_membership()?;
         let mut out = Out { outbox: &mut self.outbox, events: &mut self.events, now_ms };
         sync.acknowledge(&mut out);
         sync.pump(budget, &mut out)

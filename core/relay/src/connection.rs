@@ -22,7 +22,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tidelog_log::frames::{BoxId, Closing, Code};
 use tidelog_log::ids::DeviceId;
-use tidelog_log::session::{Host, Peer, Replica as _, Role, Session, SessionError, SessionEvent, Turn};
+use tidelog_log::session::{Host, Membership, Peer, Replica as _, Role, Session, SessionError, SessionEvent, Turn};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, Interval, Sleep, interval_at, sleep, timeout};
 
@@ -257,7 +257,9 @@ impl Connection {
 
     /// Returns the pass once the directory has the device.
     fn admit(&mut self, device: &DeviceId) {
-        if self.pass.is_some() && self.visitor.tenant().is_some_and(|tenant| tenant.is_member(device)) {
+        if self.pass.is_some()
+            && self.visitor.tenant().is_some_and(|tenant| tenant.membership(device) == Membership::Active)
+        {
             self.pass = None;
         }
     }

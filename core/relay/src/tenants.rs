@@ -14,7 +14,7 @@ use tidelog_log::env::{Clock, Random};
 use tidelog_log::ids::{DeviceId, EntryId, StreamId, WorkspaceId};
 use tidelog_log::log::{Log, LogError, LogOptions, Subscription};
 use tidelog_log::segments::SegmentError;
-use tidelog_log::session::{Cursor, Fault, Receipt, Refused, Replica, ReplicaError};
+use tidelog_log::session::{Cursor, Fault, Membership, Receipt, Refused, Replica, ReplicaError};
 use tidelog_log::storage::FolderStorage;
 use tidelog_log::trie::{Filter, Frontier};
 use tokio::sync::{broadcast, watch};
@@ -86,8 +86,8 @@ impl Replica for Tenant {
         self.log.arrivals()
     }
 
-    fn is_member(&self, device: &DeviceId) -> bool {
-        Replica::is_member(&self.log, device)
+    fn membership(&self, device: &DeviceId) -> Membership {
+        self.log.membership(device)
     }
 
     fn frontier(&self) -> (Frontier, u64) {

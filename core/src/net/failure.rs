@@ -126,6 +126,9 @@ fn closed(address: &RelayAddress, closing: &Closing) -> Failure {
         Code::NotAdmitted => {
             (ErrorKind::NotAdmitted, format!("at the relay {address} this device is no member: {reason}"))
         }
+        Code::Removed => {
+            (ErrorKind::NotAdmitted, format!("at the relay {address} this session is over: {reason}"))
+        }
         Code::Quota => (ErrorKind::QuotaExceeded, format!("the relay {address} has no room: {reason}")),
         Code::Timeout => (ErrorKind::Timeout, format!("the relay {address} gave up waiting: {reason}")),
         Code::Unavailable => (ErrorKind::Network, format!("the relay {address} is away: {reason}")),

@@ -53,21 +53,20 @@ struct Circle {
 pub(super) struct Circles(BTreeMap<CircleId, Arc<Circle>>);
 
 impl Circles {
-    /// Takes in an operation of the newest entry.
-    pub(super) fn add(
-        &mut self,
-        dag: &Dag,
-        members: &Members,
-        node: NodeIndex,
-        id: CircleId,
-        act: CircleAct,
-    ) {
-        if id == CircleId::WORKSPACE {
-            return;
+    /// Notes an operation of the newest entry, undecided.
+    pub(super) fn note(&mut self, node: NodeIndex, id: CircleId, act: CircleAct) {
+        if id != CircleId::WORKSPACE {
+            let circle = Arc::make_mut(self.0.entry(id).or_default());
+            circle.deeds.push(CircleDeed { node, act, by: None });
         }
-        let circle = Arc::make_mut(self.0.entry(id).or_default());
-        circle.deeds.push(CircleDeed { node, act, by: None });
-        circle.settle(dag, members, circle.deeds.len() - 1);
+    }
+
+    /// Decides the operation on a circle that was noted last.
+    pub(super) fn settle_newest(&mut self, dag: &Dag, members: &Members, id: &CircleId) {
+        if let Some(circle) = self.0.get_mut(id) {
+            let newest = circle.deeds.len() - 1;
+            Arc::make_mut(circle).settle(dag, members, newest);
+        }
     }
 
     /// Decides all again, after standings changed; the users of whom something else counts now.

@@ -1,7 +1,7 @@
 //! The fold itself: takes in entries one by one, and keeps what follows from them.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::certificate::{self, DeviceCert, user_id};
 use super::circles::{CircleAct, Circles};
@@ -17,13 +17,30 @@ use crate::crypto::PublicKey;
 use crate::entry::Entry;
 use crate::ids::{CircleId, DeviceId, EntryId, UserId, WorkspaceId};
 
+/// How operations are taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// One entry at a time, each decided when it comes.
+    Arriving,
+    /// Entries that were held before: everything is decided at the end.
+    Restoring {
+        /// Whether the certificates of the entry were found good before.
+        verified: bool,
+    },
+}
+
 /// Everything that follows from the entries held.
 #[derive(Debug, Clone)]
 pub(super) struct Fold {
     pub(super) workspace: WorkspaceId,
     pub(super) root: Option<Root>,
     pub(super) name_commit: Option<[u8; 32]>,
-    pub(super) public_keys: HashMap<DeviceId, PublicKey>,
+    /// Keys of devices, decoded when they are first asked for.
+    pub(super) public_keys: HashMap<DeviceId, Arc<OnceLock<Option<PublicKey>>>>,
+    /// Entries that show a bad certificate.
+    pub(super) unsound: BTreeSet<NodeIndex>,
+    /// How certificates are taken in, and what is decided when.
+    mode: Mode,
     pub(super) dag: Dag,
     /// The entries by authors with standing that are in no other such entry's past.
     pub(super) heads: BTreeSet<(NodeIndex, EntryId)>,
@@ -45,6 +62,8 @@ impl Fold {
             root: None,
             name_commit: None,
             public_keys: HashMap::new(),
+            unsound: BTreeSet::new(),
+            mode: Mode::Arriving,
             dag: Dag::default(),
             heads: BTreeSet::new(),
             members: Members::default(),
@@ -76,7 +95,7 @@ impl Fold {
         let node = self.dag.add(entry.id(), *root_pk, &[]);
         self.members.add(&self.dag, node, Vec::new());
         self.heads.insert((node, entry.id()));
-        self.public_keys.insert(*root_pk, key);
+        self.public_keys.insert(*root_pk, Arc::new(OnceLock::from(Some(key))));
         self.root = Some(Root { pk: *root_pk, kem_pk: *root_kem_pk });
         self.name_commit = Some(*name_commit);
         Ok(())
@@ -119,10 +138,20 @@ impl Fold {
     /// Takes in the operations of an entry: members first, then circles, then what rests on both.
     pub(super) fn apply(&mut self, id: EntryId, author: DeviceId, parents: &[NodeIndex], ops: Vec<Op>) {
         let node = self.dag.add(id, author, parents);
+        let restoring = self.mode != Mode::Arriving;
         let (acts, ops): (Vec<_>, Vec<_>) =
             ops.into_iter().map(|op| self.member_act(op)).partition(Result::is_ok);
-        let acts = acts.into_iter().filter_map(Result::ok).flatten().collect();
-        let changed = self.members.add(&self.dag, node, acts);
+        let shown = acts.len();
+        let acts: Vec<_> = acts.into_iter().filter_map(Result::ok).flatten().collect();
+        if acts.len() < shown {
+            self.unsound.insert(node);
+        }
+        let changed = if restoring {
+            self.members.note(&self.dag, node, acts);
+            BTreeSet::new()
+        } else {
+            self.members.add(&self.dag, node, acts)
+        };
         for deed in self.members.deeds_of(node).filter(|deed| deed.counts_at(LAST)) {
             let limits = match &deed.act {
                 Act::RemoveDevice { .. } | Act::RemoveUser { .. } => true,
@@ -136,12 +165,37 @@ impl Fold {
         if !changed.is_empty() {
             self.revise(changed);
         }
-        self.keep_heads(node, parents);
+        if !restoring {
+            self.keep_heads(node, parents);
+        }
         let ops: Vec<_> =
             ops.into_iter().filter_map(Result::err).map(|op| self.circle_act(node, op)).collect();
         for op in ops.into_iter().filter_map(Result::err) {
             self.apply_other(node, op);
         }
+    }
+
+    /// Takes in an entry that was held before, without its checks. Call [`Fold::finish_restoring`]
+    /// after the last. `None` if a parent is missing.
+    pub(super) fn restore(
+        &mut self,
+        id: EntryId,
+        author: DeviceId,
+        body: Body,
+        verified: bool,
+    ) -> Option<()> {
+        self.mode = Mode::Restoring { verified };
+        let parents: Option<Vec<_>> = body.parents.iter().map(|parent| self.dag.find(parent)).collect();
+        self.apply(id, author, &parents?, body.ops);
+        Some(())
+    }
+
+    /// Decides everything that was restored.
+    pub(super) fn finish_restoring(&mut self) {
+        self.mode = Mode::Arriving;
+        self.members.decide_all(&self.dag);
+        self.revise(BTreeSet::new());
+        (self.revisions, self.touched) = (0, BTreeSet::new());
     }
 
     /// Earlier operations count, or do not count, that did otherwise before.
@@ -161,10 +215,9 @@ impl Fold {
     }
 
     fn keep_heads(&mut self, node: NodeIndex, parents: &[NodeIndex]) {
-        let stands = |node: NodeIndex| self.members.standings[node].authority.at(LAST).is_some();
-        if !parents.iter().all(|&parent| stands(parent)) {
+        if !parents.iter().all(|&parent| self.counts(parent)) {
             self.put_head(node);
-        } else if stands(node) {
+        } else if self.counts(node) {
             for &parent in parents {
                 self.heads.remove(&(parent, self.dag.node(parent).id));
             }
@@ -172,8 +225,13 @@ impl Fold {
         }
     }
 
+    /// Whether the author of an entry has standing and the entry is not void.
+    pub(super) fn counts(&self, node: NodeIndex) -> bool {
+        self.members.standings[node].authority.at(LAST).is_some()
+    }
+
     fn put_head(&mut self, node: NodeIndex) {
-        if self.members.standings[node].authority.at(LAST).is_some() {
+        if self.counts(node) {
             let dag = &self.dag;
             self.heads.retain(|(head, _)| !dag.is_in_past(*head, node));
             self.heads.insert((node, dag.node(node).id));
@@ -216,7 +274,10 @@ impl Fold {
             }
             other => return Err(other),
         };
-        self.circles.add(&self.dag, &self.members, node, circle, act);
+        self.circles.note(node, circle, act);
+        if self.mode == Mode::Arriving {
+            self.circles.settle_newest(&self.dag, &self.members, &circle);
+        }
         Ok(())
     }
 
@@ -261,9 +322,14 @@ impl Fold {
         })
     }
 
-    /// Verifies a certificate and keeps its device's public key.
+    /// Verifies a certificate and keeps its device's public key. Certificates that were verified when
+    /// they arrived are not verified again.
     fn accept(&mut self, user: &UserId, cert: &DeviceCert) -> bool {
+        if matches!(self.mode, Mode::Restoring { verified: true }) {
+            self.public_keys.insert(cert.sign_pk, Arc::default());
+            return true;
+        }
         let key = cert.verify(&self.workspace, user);
-        key.map(|key| self.public_keys.insert(cert.sign_pk, key)).is_some()
+        key.map(|key| self.public_keys.insert(cert.sign_pk, Arc::new(OnceLock::from(Some(key))))).is_some()
     }
 }

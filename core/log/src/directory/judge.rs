@@ -29,6 +29,11 @@ impl Members {
         if voids { self.judge_all(dag, node) } else { BTreeSet::new() }
     }
 
+    /// Judges everything that was noted.
+    pub(super) fn decide_all(&mut self, dag: &Dag) {
+        self.judge_all(dag, usize::MAX);
+    }
+
     pub(super) fn deeds_of(&self, node: NodeIndex) -> impl Iterator<Item = &Deed> {
         self.deeds[self.standings[node].deeds.clone()].iter()
     }

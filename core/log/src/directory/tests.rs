@@ -2,7 +2,10 @@
 //! `naive` folds them a second time, by the book.
 
 mod acceptance;
+mod circles;
 mod codec;
+mod cuts;
+mod intents;
 mod keys;
 mod naive;
 mod properties;

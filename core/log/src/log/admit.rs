@@ -1,19 +1,21 @@
 //! Decides which entries may join the log: the same answer on every replica.
 //!
 //! Checks go cheapest first: workspace, directory entry acted under, author known, position in the
-//! chain, rights, and only then a signature, one for each run of entries that link to each other.
+//! chain, and only then a signature, one for each run of entries that link to each other.
 //! So an outsider can never make a replica verify a signature. A [`Stage`] collects what passed,
-//! as an overlay on the index; it becomes real only after the segments hold it durably.
+//! as an overlay on the index; it becomes real only after the segments hold it durably. Whether an
+//! entry that passed counts, and so is stored at all, is decided in `judge`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::index::{self, Chain, ChainKey, ChainTip};
+use super::judge::{Source, Verdict};
 use super::writer::StagedGroup;
 use super::{LogError, Shared};
 use crate::crypto::PublicKey;
 use crate::directory::{Body, BodyError, Directory, DirectoryError, Refusal, position};
 use crate::entry::{Entry, Header, Kind};
-use crate::ids::{EntryId, WorkspaceId};
+use crate::ids::{DeviceId, EntryId, KeyId, StreamId, WorkspaceId};
 use crate::session::{Fault, Missing, Receipt, Refused};
 use crate::state::StateView;
 
@@ -68,15 +70,37 @@ type Passed = (PublicKey, Option<EntryId>);
 
 /// Entries on their way into the log, and the directory and chains as they will be then.
 pub(super) struct Stage<'s> {
-    shared: &'s Shared,
-    view: StateView,
-    committed: &'s HashMap<ChainKey, Chain>,
+    pub(super) shared: &'s Shared,
+    pub(super) view: StateView,
+    pub(super) committed: &'s HashMap<ChainKey, Chain>,
     next_number: u32,
     first_arrival: u64,
     pub(super) directory: Directory,
+    /// The directory as it was before this group.
+    pub(super) base: Directory,
     pub(super) chains: HashMap<ChainKey, Chain>,
     pub(super) entries: Vec<Entry>,
-    staged: HashMap<EntryId, usize>,
+    pub(super) staged: HashMap<EntryId, usize>,
+    /// For each staged entry of the directory, the position of the author's entry before it.
+    pub(super) positions: BTreeMap<EntryId, Option<EntryId>>,
+    /// Chains to be judged.
+    pub(super) dirty: BTreeSet<ChainKey>,
+    /// What became of the entries of the chains that were judged.
+    pub(super) verdicts: HashMap<EntryId, (Source, Option<Verdict>)>,
+    /// Entries that came and are not stored.
+    pub(super) dropped: HashSet<EntryId>,
+    /// Whether the entries are stored already, so that nothing is dropped.
+    pub(super) keeps_all: bool,
+    /// Whom the directory lets write where, as asked before.
+    pub(super) passes: HashMap<(DeviceId, StreamId, EntryId, KeyId), bool>,
+}
+
+/// What became of entries that were received, until it is known what of them is stored.
+pub(super) struct Reception {
+    receipt: Receipt,
+    /// The entries that passed, and those that had passed before.
+    passed: Vec<EntryId>,
+    repeated: Vec<EntryId>,
 }
 
 impl<'s> Stage<'s> {
@@ -92,16 +116,48 @@ impl<'s> Stage<'s> {
             committed,
             next_number: u32::try_from(committed.len()).expect("chains are bounded far below this"),
             first_arrival,
+            base: directory.clone(),
             directory,
             chains: HashMap::new(),
             entries: Vec::new(),
             staged: HashMap::new(),
+            positions: BTreeMap::new(),
+            dirty: BTreeSet::new(),
+            verdicts: HashMap::new(),
+            dropped: HashSet::new(),
+            keeps_all: false,
+            passes: HashMap::new(),
         })
     }
 
-    /// What passed.
-    pub(super) fn finish(self) -> StagedGroup {
-        StagedGroup { entries: self.entries, chains: self.chains, directory: self.directory }
+    /// What passed, and what it changes of what was stored before.
+    pub(super) fn finish(mut self) -> Result<StagedGroup, LogError> {
+        self.settle()?;
+        let (mut verdicts, mut retracted, mut restored) = (BTreeMap::new(), Vec::new(), Vec::new());
+        for (source, verdict) in self.verdicts.values() {
+            match *source {
+                Source::Staged(position) => {
+                    if verdict.is_some() {
+                        verdicts.insert(self.first_arrival + position as u64, *verdict);
+                    }
+                }
+                Source::Stored(arrival) => {
+                    let before = index::verdict(&self.view, arrival)?;
+                    if before != *verdict {
+                        verdicts.insert(arrival, *verdict);
+                    }
+                    match (before, verdict) {
+                        (None, Some(_)) => retracted.push(arrival),
+                        (Some(_), None) => restored.push(arrival),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        retracted.sort_unstable();
+        restored.sort_unstable();
+        let Self { entries, chains, directory, .. } = self;
+        Ok(StagedGroup { entries, chains, directory, verdicts, retracted, restored })
     }
 
     /// The workspace of the log.
@@ -109,55 +165,78 @@ impl<'s> Stage<'s> {
         self.shared.workspace
     }
 
-    /// The arrival number of an entry that is held already, or staged.
-    fn arrival(&self, id: &EntryId) -> Result<Option<u64>, LogError> {
-        match self.staged.get(id) {
-            Some(position) => Ok(Some(self.first_arrival + *position as u64)),
-            None => Ok(index::arrival_of(&self.view, id)?),
-        }
-    }
-
     /// The chain of an author in a stream as it will be.
     pub(super) fn chain(&self, key: &ChainKey) -> Option<&Chain> {
         self.chains.get(key).or_else(|| self.committed.get(key))
     }
 
-    /// Takes what another replica sent. The entries of one chain must be in order, and a
+    /// Takes what another replica sent. The entries of one chain should be in order, and a
     /// signature in this delivery must vouch for each.
-    pub(super) fn receive(&mut self, entries: Vec<Entry>) -> Result<Receipt, LogError> {
+    pub(super) fn receive(&mut self, entries: Vec<Entry>) -> Result<Reception, LogError> {
         let mut receipt = Receipt::default();
+        let (mut passed, mut repeated) = (Vec::new(), Vec::new());
         let mut proofs = Proofs::new(&entries);
         let mut faults: HashMap<EntryId, Fault> = HashMap::new();
-        for (number, entry) in entries.iter().enumerate() {
-            if let Some(arrival) = self.arrival(&entry.id())? {
-                receipt.known.push(arrival);
-                continue;
-            }
-            let header = entry.header();
-            let checked = match faults.get(&header.prev).or_else(|| faults.get(&header.auth)) {
-                Some(fault) => Err(Stop::Refused(Rejection::RestsOnRefused(*fault))),
-                None => self.check(entry)?,
-            };
-            let outcome = checked.and_then(|(key, previous)| {
-                if !proofs.good(number, &entries, &key) {
-                    return Err(Stop::Refused(Rejection::Signature));
+        let mut open: Vec<usize> = (0..entries.len()).collect();
+        loop {
+            let before = passed.len();
+            let mut missing = Vec::new();
+            for number in open {
+                let entry = &entries[number];
+                let id = entry.id();
+                if self.staged.contains_key(&id) {
+                    repeated.push(id);
+                    continue;
                 }
-                self.add(entry.clone(), previous).map_err(|rejection| match rejection {
-                    Rejection::Directory(DirectoryError::Missing(id)) => Stop::Missing(id),
-                    other => Stop::Refused(other),
-                })
-            });
-            match outcome {
-                Ok(()) => {}
-                Err(Stop::Missing(needs)) => receipt.missing.push(Missing { entry: entry.id(), needs }),
-                Err(Stop::Refused(rejection)) => {
-                    let fault = rejection.fault();
-                    faults.insert(entry.id(), fault);
-                    receipt.refused.push(Refused { entry: entry.id(), fault, reason: rejection.to_string() });
+                if let Some(arrival) = index::arrival_of(&self.view, &id)? {
+                    receipt.known.push(arrival);
+                    continue;
+                }
+                let header = entry.header();
+                let checked = match faults.get(&header.prev).or_else(|| faults.get(&header.auth)) {
+                    Some(fault) => Err(Stop::Refused(Rejection::RestsOnRefused(*fault))),
+                    None => self.check(entry)?,
+                };
+                let outcome = checked.and_then(|(key, previous)| {
+                    if !proofs.good(number, &entries, &key) {
+                        return Err(Stop::Refused(Rejection::Signature));
+                    }
+                    self.add(entry.clone(), previous).map_err(|rejection| match rejection {
+                        Rejection::Directory(DirectoryError::Missing(id)) => Stop::Missing(id),
+                        other => Stop::Refused(other),
+                    })
+                });
+                match outcome {
+                    Ok(()) => passed.push(id),
+                    Err(Stop::Missing(needs)) => missing.push((number, needs)),
+                    Err(Stop::Refused(rejection)) => {
+                        let fault = rejection.fault();
+                        faults.insert(id, fault);
+                        receipt.refused.push(Refused { entry: id, fault, reason: rejection.to_string() });
+                    }
                 }
             }
+            // What one entry lacks may have come after it.
+            if missing.is_empty() || passed.len() == before {
+                let missing = missing.into_iter();
+                receipt.missing =
+                    missing.map(|(number, needs)| Missing { entry: entries[number].id(), needs }).collect();
+                break;
+            }
+            open = missing.into_iter().map(|(number, _)| number).collect();
         }
-        Ok(receipt)
+        Ok(Reception { receipt, passed, repeated })
+    }
+
+    /// The receipt, once the group is settled.
+    pub(super) fn receipt(&self, reception: Reception) -> Receipt {
+        let Reception { mut receipt, passed, repeated } = reception;
+        let arrival =
+            |id: &EntryId| self.staged.get(id).map(|position| self.first_arrival + *position as u64);
+        receipt.stored.extend(passed.iter().filter_map(arrival));
+        receipt.known.extend(repeated.iter().filter_map(arrival));
+        receipt.excluded.extend(passed.into_iter().chain(repeated).filter(|id| self.dropped.contains(id)));
+        receipt
     }
 
     /// All checks but the signature and those of the directory itself.
@@ -183,7 +262,7 @@ impl<'s> Stage<'s> {
             Err(stop) => return Ok(Err(stop)),
         };
         if header.kind != Kind::Directory
-            && let Err(refusal) = self.directory.check_data(header, previous)
+            && let Err(refusal) = self.directory.check_position(header, previous)
         {
             return refused(Rejection::Rights(refusal));
         }
@@ -204,7 +283,7 @@ impl<'s> Stage<'s> {
     /// The position of the entry before, if there is one; or why the chain does not fit.
     fn link(&self, header: &Header) -> Result<Result<Option<EntryId>, Stop>, LogError> {
         let chain = self.chain(&(header.stream, header.author));
-        let tips = chain.map_or(&[][..], |chain| &chain.tips);
+        let tips = chain.map_or(&[][..], |chain| &chain.ends);
         let link = match tips.iter().find(|tip| tip.id == header.prev) {
             Some(tip) => Some(Link { seq: tip.seq, position: tip.position }),
             None if tips.len() >= CHAIN_TIPS_MAX => return Ok(Err(Stop::Refused(Rejection::Branches))),
@@ -230,27 +309,65 @@ impl<'s> Stage<'s> {
         }))
     }
 
-    /// Adds an entry that passed, the directory's own checks included.
+    /// Adds an entry that passed, the directory's own checks included. Whether it counts is settled
+    /// at once where nothing is in doubt, else when the group is.
     pub(super) fn add(&mut self, entry: Entry, previous: Option<EntryId>) -> Result<(), Rejection> {
         let header = entry.header();
+        let (id, key) = (entry.id(), (header.stream, header.author));
         if header.kind == Kind::Directory {
             self.directory.insert(&entry, previous).map_err(Rejection::Directory)?;
+            self.positions.insert(id, previous);
+            self.passes.clear();
         }
-        let key = (header.stream, header.author);
+        let counts = self.counts_plainly(header, id);
         let chain = self.chains.entry(key).or_insert_with(|| {
             self.committed.get(&key).cloned().unwrap_or_else(|| {
                 self.next_number += 1;
-                Chain { number: self.next_number - 1, tips: Vec::new() }
+                Chain { number: self.next_number - 1, tips: Vec::new(), ends: Vec::new() }
             })
         });
-        let tip = ChainTip { seq: header.seq, id: entry.id(), position: position(header, entry.id()) };
-        match chain.tips.iter_mut().find(|tip| tip.id == header.prev) {
-            Some(last) => *last = tip,
-            None => chain.tips.push(tip),
+        if !counts || chain.ends != chain.tips {
+            self.dirty.insert(key);
         }
-        self.staged.insert(entry.id(), self.entries.len());
+        let tip = ChainTip { seq: header.seq, id, position: position(header, id) };
+        for tips in [&mut chain.tips, &mut chain.ends] {
+            match tips.iter_mut().find(|tip| tip.id == header.prev) {
+                Some(last) => *last = tip.clone(),
+                None => tips.push(tip.clone()),
+            }
+        }
+        if !self.builds_on_what_counts(&entry) {
+            self.dirty.extend(self.void_chains());
+        }
+        self.staged.insert(id, self.entries.len());
         self.entries.push(entry);
         Ok(())
+    }
+
+    /// Whether an entry counts and no limit of its author has to be looked at.
+    fn counts_plainly(&mut self, header: &Header, id: EntryId) -> bool {
+        if header.kind == Kind::Directory {
+            return self.directory.counts(&id);
+        }
+        let directory = &self.directory;
+        let asked = (header.author, header.stream, header.auth, header.key_id);
+        *self.passes.entry(asked).or_insert_with(|| {
+            directory.limits(&header.author, &header.stream).is_empty()
+                && directory.may_write(&header.author, &header.auth, &header.key_id).is_ok()
+        })
+    }
+
+    /// Whether all entries of the directory that an entry builds on count.
+    fn builds_on_what_counts(&self, entry: &Entry) -> bool {
+        let header = entry.header();
+        if header.is_genesis() {
+            return true;
+        }
+        if header.kind != Kind::Directory {
+            return self.directory.counts(&header.auth);
+        }
+        let body = Body::decode(entry.payload());
+        body.is_ok_and(|body| body.parents.iter().all(|parent| self.directory.counts(parent)))
     }
 }
 

@@ -26,8 +26,17 @@ pub struct Draft {
 }
 
 pub(super) enum DraftBody {
-    Data { stream: StreamId, key_id: KeyId, payload_len: usize, seal: Seal },
-    Directory(Vec<Op>),
+    Data {
+        stream: StreamId,
+        key_id: KeyId,
+        payload_len: usize,
+        seal: Seal,
+    },
+    /// Operations, on top of all heads and of one entry that may be under none of them.
+    Directory {
+        ops: Vec<Op>,
+        above: Option<EntryId>,
+    },
 }
 
 impl Draft {
@@ -47,7 +56,7 @@ impl Draft {
     /// A directory entry on top of all heads. It must be the only draft of its commit.
     #[must_use]
     pub fn directory(author: Arc<dyn Signer>, ops: Vec<Op>) -> Self {
-        Self { author, unless: None, body: DraftBody::Directory(ops), last_act: false }
+        Self { author, unless: None, body: DraftBody::Directory { ops, above: None }, last_act: false }
     }
 
     /// Refuses the draft if `unless` gives a reason when its turn has come: all that was handed over
@@ -63,24 +72,29 @@ impl Draft {
         Self { last_act: true, ..self }
     }
 
+    /// A directory entry that merges all heads and another entry.
+    pub(super) fn merge(author: Arc<dyn Signer>, above: Option<EntryId>) -> Self {
+        Self { author, unless: None, body: DraftBody::Directory { ops: Vec::new(), above }, last_act: false }
+    }
+
     pub(super) fn stream(&self) -> StreamId {
         match &self.body {
             DraftBody::Data { stream, .. } => *stream,
-            DraftBody::Directory(_) => StreamId::DIRECTORY,
+            DraftBody::Directory { .. } => StreamId::DIRECTORY,
         }
     }
 
     pub(super) fn kind(&self) -> Kind {
         match &self.body {
             DraftBody::Data { .. } => Kind::Data,
-            DraftBody::Directory(_) => Kind::Directory,
+            DraftBody::Directory { .. } => Kind::Directory,
         }
     }
 
     pub(super) fn payload_len(&self) -> usize {
         match &self.body {
             DraftBody::Data { payload_len, .. } => *payload_len,
-            DraftBody::Directory(ops) => {
+            DraftBody::Directory { ops, .. } => {
                 let body = Body { parents: Vec::new(), ops: ops.clone() };
                 body.encode().map_or(usize::MAX, |bytes| bytes.len())
             }

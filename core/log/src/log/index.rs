@@ -6,17 +6,23 @@
 //! log_meta     "version"                          tables u32 | caller's rows u32
 //! log_entries  arrival u64                        id 32 | place 12
 //! log_ids      id 32                              arrival u64
-//! log_chains   stream 16 | device 32              number u32 | (seq u64 | id 32 | position 32) x tips
+//! log_chains   stream 16 | device 32              number u32 | n u16 | tip x n | tip x ends
+//! log_excluded arrival u64                        reason u8 | withheld u8     entries that do not count
 //! log_order    number u32 | seq u64 | arrival u64 (nothing)                   one chain in order
-//! log_folds    arrival u64                        (nothing)                   directory entries
+//! log_folds    arrival u64                        id 32 | author 32 | sound u8 | payload
+//!                                                 entries of the directory, so that it is folded at
+//!                                                 once when the log is opened
 //! log_cursors  peer 32                            epoch 16 | arrival u64
 //! ```
 //!
 //! Integers are big-endian here, so that byte order is number order. A place is `segment u32 |
-//! offset u32 | length u32`. The number of a chain is short for its key and never leaves the file.
+//! offset u32 | length u32`. The number of a chain is short for its key and never leaves the file. A tip
+//! is `seq u64 | id 32 | position 32`; ends are left out where they are the tips.
 
 use std::ops::ControlFlow;
 
+use super::judge::{Exclusion, Verdict};
+use crate::directory::Held;
 use crate::ids::{DeviceId, EntryId, StreamId};
 use crate::segments::Place;
 use crate::state::{StateBatch, StateError, StateRead};
@@ -28,6 +34,7 @@ const IDS: &str = "log_ids";
 const CHAINS: &str = "log_chains";
 const ORDER: &str = "log_order";
 const FOLDS: &str = "log_folds";
+const EXCLUDED: &str = "log_excluded";
 const CURSORS: &str = "log_cursors";
 const APPLIED: &[u8] = b"applied";
 const VERSION: &[u8] = b"version";
@@ -42,11 +49,14 @@ pub(super) struct ChainTip {
     pub(super) position: EntryId,
 }
 
-/// The entries of one device in one stream. More than one tip means that the chain forked.
+/// The entries of one device in one stream. More than one end means that the chain forked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Chain {
     pub(super) number: u32,
+    /// The last entries that count, one for each branch.
     pub(super) tips: Vec<ChainTip>,
+    /// The last entries that are held, one for each branch.
+    pub(super) ends: Vec<ChainTip>,
 }
 
 impl Chain {
@@ -55,9 +65,9 @@ impl Chain {
         self.tips.iter().map(|tip| Tip { seq: tip.seq, id: tip.id }).collect()
     }
 
-    /// Where the author continues: the longest branch, ties by smallest id.
+    /// Where the author continues: the longest branch held, ties by smallest id.
     pub(super) fn own_tip(&self) -> Option<&ChainTip> {
-        self.tips.iter().min_by_key(|tip| (std::cmp::Reverse(tip.seq), tip.id))
+        self.ends.iter().min_by_key(|end| (std::cmp::Reverse(end.seq), end.id))
     }
 }
 
@@ -65,17 +75,18 @@ impl Chain {
 pub(super) type ChainKey = (StreamId, DeviceId);
 
 /// One row for a newly stored entry.
-pub(super) struct NewEntry {
+pub(super) struct NewEntry<'e> {
     pub(super) arrival: u64,
     pub(super) id: EntryId,
     pub(super) place: Place,
     pub(super) chain: u32,
     pub(super) seq: u64,
-    pub(super) directory: bool,
+    /// The author and payload of an entry of the directory, and whether its certificates are good.
+    pub(super) fold: Option<(DeviceId, &'e [u8], bool)>,
 }
 
 /// Indexes one entry. The caller keeps chains up to date with [`put_chain`].
-pub(super) fn put_entry(batch: &StateBatch<'_>, entry: &NewEntry) -> Result<(), StateError> {
+pub(super) fn put_entry(batch: &StateBatch<'_>, entry: &NewEntry<'_>) -> Result<(), StateError> {
     let arrival = entry.arrival.to_be_bytes();
     let mut row = entry.id.0.to_vec();
     row.extend_from_slice(&encode_place(entry.place));
@@ -85,8 +96,8 @@ pub(super) fn put_entry(batch: &StateBatch<'_>, entry: &NewEntry) -> Result<(), 
     order.extend_from_slice(&entry.seq.to_be_bytes());
     order.extend_from_slice(&arrival);
     batch.put(ORDER, &order, &[])?;
-    if entry.directory {
-        batch.put(FOLDS, &arrival, &[])?;
+    if let Some((author, payload, sound)) = entry.fold {
+        batch.put(FOLDS, &arrival, &[&entry.id.0[..], &author.0, &[sound.into()], payload].concat())?;
     }
     Ok(())
 }
@@ -118,7 +129,10 @@ pub(super) fn version(state: &impl StateRead) -> Result<Option<(u32, u32)>, Stat
 /// Sets the tips of a chain.
 pub(super) fn put_chain(batch: &StateBatch<'_>, key: &ChainKey, chain: &Chain) -> Result<(), StateError> {
     let mut row = chain.number.to_be_bytes().to_vec();
-    for tip in &chain.tips {
+    let count = u16::try_from(chain.tips.len()).expect("branches are bounded far below this");
+    row.extend_from_slice(&count.to_be_bytes());
+    let ends: &[ChainTip] = if chain.ends == chain.tips { &[] } else { &chain.ends };
+    for tip in chain.tips.iter().chain(ends) {
         row.extend_from_slice(&tip.seq.to_be_bytes());
         row.extend_from_slice(&tip.id.0);
         row.extend_from_slice(&tip.position.0);
@@ -150,7 +164,8 @@ fn decode_chain(key: &[u8], row: &[u8]) -> Option<(ChainKey, Chain)> {
     let stream = StreamId(key.get(..16)?.try_into().ok()?);
     let device = DeviceId(key.get(16..)?.try_into().ok()?);
     let (number, tips) = row.split_first_chunk::<4>()?;
-    let tips = tips
+    let (count, tips) = tips.split_first_chunk::<2>()?;
+    let mut tips: Vec<ChainTip> = tips
         .chunks_exact(TIP_LEN)
         .map(|tip| {
             Some(ChainTip {
@@ -160,7 +175,46 @@ fn decode_chain(key: &[u8], row: &[u8]) -> Option<(ChainKey, Chain)> {
             })
         })
         .collect::<Option<_>>()?;
-    Some(((stream, device), Chain { number: u32::from_be_bytes(*number), tips }))
+    let count = usize::from(u16::from_be_bytes(*count));
+    let ends = if tips.len() == count {
+        tips.clone()
+    } else {
+        if tips.len() > count { tips.split_off(count) } else { return None }
+    };
+    Some(((stream, device), Chain { number: u32::from_be_bytes(*number), tips, ends }))
+}
+
+/// Notes why an entry does not count, or that it does.
+pub(super) fn put_verdict(
+    batch: &StateBatch<'_>,
+    arrival: u64,
+    verdict: Option<Verdict>,
+) -> Result<(), StateError> {
+    let arrival = arrival.to_be_bytes();
+    match verdict {
+        Some(verdict) => batch.put(EXCLUDED, &arrival, &[verdict.reason.number(), verdict.withheld.into()]),
+        None => batch.delete(EXCLUDED, &arrival).map(drop),
+    }
+}
+
+/// Why an entry does not count; `None` if it does.
+pub(super) fn verdict(state: &impl StateRead, arrival: u64) -> Result<Option<Verdict>, StateError> {
+    Ok(state.get(EXCLUDED, &arrival.to_be_bytes())?.as_deref().and_then(decode_verdict))
+}
+
+/// All entries that do not count, in order of arrival.
+pub(super) fn verdicts(state: &impl StateRead) -> Result<Vec<(u64, Verdict)>, StateError> {
+    let mut verdicts = Vec::new();
+    state.prefix(EXCLUDED, &[], &mut |key, row| {
+        verdicts.extend(decode_u64(key, 0).zip(decode_verdict(row)));
+        ControlFlow::Continue(())
+    })?;
+    Ok(verdicts)
+}
+
+fn decode_verdict(row: &[u8]) -> Option<Verdict> {
+    let [reason, withheld] = row.try_into().ok()?;
+    Some(Verdict { reason: Exclusion::from_number(reason)?, withheld: withheld != 0 })
 }
 
 /// The arrival number of an entry, if it is held.
@@ -208,14 +262,21 @@ pub(super) fn chain_order(
     })
 }
 
-/// The arrival numbers of all directory entries, in order.
-pub(super) fn directory_arrivals(state: &impl StateRead) -> Result<Vec<u64>, StateError> {
-    let mut arrivals = Vec::new();
-    state.prefix(FOLDS, &[], &mut |key, _| {
-        arrivals.extend(decode_u64(key, 0));
+/// All entries of the directory, in order of arrival.
+pub(super) fn folds(state: &impl StateRead) -> Result<Vec<Held>, StateError> {
+    let mut held = Vec::new();
+    state.prefix(FOLDS, &[], &mut |_, row| {
+        let read = || {
+            let (id, row) = row.split_first_chunk()?;
+            let (author, row) = row.split_first_chunk()?;
+            let (sound, body) = row.split_first()?;
+            let (id, author) = (EntryId(*id), DeviceId(*author));
+            Some(Held { id, author, body: body.to_vec(), is_sound: *sound != 0 })
+        };
+        held.extend(read());
         ControlFlow::Continue(())
     })?;
-    Ok(arrivals)
+    Ok(held)
 }
 
 /// What a peer said this replica holds of it: an arrival number within an epoch.

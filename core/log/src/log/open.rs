@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::index::{self, Chain, ChainKey};
 use super::writer::Writer;
 use super::{Inner, Log, LogError, LogOptions, Queue, Shared};
-use crate::directory::{Directory, position};
+use crate::directory::Directory;
 use crate::entry::Entry;
 use crate::env::random_array;
 use crate::ids::{DeviceId, StreamId, WorkspaceId};
@@ -27,7 +27,7 @@ const STATE: &str = "state.redb";
 const SALT: &str = "state.salt";
 const SALT_LEN: usize = 32;
 /// Version of the log's own tables; another one means that the state is built anew.
-const TABLES_VERSION: u32 = 1;
+const TABLES_VERSION: u32 = 2;
 /// Entries applied in one state transaction while catching up, before the run that crosses it.
 const CATCH_UP_ENTRIES: usize = 2_000;
 
@@ -52,7 +52,8 @@ impl Log {
         let epoch = random_array(&*options.random);
         let segments = Segments::create(Arc::clone(&options.storage), workspace, epoch)?;
         let state = new_state(&options)?;
-        Self::assemble(options, segments, state, guard)
+        let loaded = load(&segments, &state)?;
+        Self::assemble(options, segments, state, loaded, guard)
     }
 
     /// Opens the log of a folder and brings its state up to its segments.
@@ -64,14 +65,16 @@ impl Log {
     pub fn open(options: LogOptions) -> Result<Self, LogError> {
         let guard = options.storage.lock()?;
         let segments = Segments::open(Arc::clone(&options.storage))?;
-        let state = match old_state(&options).and_then(|state| load(&segments, &state).map(|_| state)) {
-            Ok(state) => state,
+        let old = old_state(&options).and_then(|state| Ok((load(&segments, &state)?, state)));
+        let (loaded, state) = match old {
+            Ok(old) => old,
             Err(error) => {
                 tracing::warn!(%error, "building the state anew from the log");
-                new_state(&options)?
+                let state = new_state(&options)?;
+                (load(&segments, &state)?, state)
             }
         };
-        Self::assemble(options, segments, state, guard)
+        Self::assemble(options, segments, state, loaded, guard)
     }
 
     /// Removes the log of a folder and its state, if there are any. Other files stay.
@@ -96,13 +99,15 @@ impl Log {
         options: LogOptions,
         segments: Segments,
         state: State,
+        loaded: Loaded,
         guard: Box<dyn Send + Sync>,
     ) -> Result<Self, LogError> {
-        let loaded = load(&segments, &state)?;
         let mut frontier = Frontier::new();
         for ((stream, device), chain) in &loaded.chains {
             frontier.set(*stream, *device, chain.frontier_tips());
         }
+        let withheld = index::verdicts(&state.view()?)?.into_iter();
+        let withheld = withheld.filter(|(_, verdict)| verdict.withheld).map(|(arrival, _)| arrival).collect();
         let shared = Arc::new(Shared {
             workspace: segments.workspace(),
             segments,
@@ -112,6 +117,7 @@ impl Log {
             directory: RwLock::new(loaded.directory.clone()),
             arrivals: AtomicU64::new(loaded.arrivals),
             own: Mutex::default(),
+            withheld: RwLock::new(Arc::new(withheld)),
             subscribers: Mutex::default(),
         });
         let applied = loaded.applied;
@@ -166,17 +172,12 @@ fn load(segments: &Segments, state: &State) -> Result<Loaded, LogError> {
         }
     }
     let mut directory = Directory::new(segments.workspace());
-    for arrival in index::directory_arrivals(&view)? {
+    let mut held = index::folds(&view)?.into_iter();
+    if let Some(genesis) = held.next() {
+        let arrival = index::arrival_of(&view, &genesis.id)?.ok_or_else(misfit)?;
         let (_, place) = index::entry_at(&view, arrival)?.ok_or_else(misfit)?;
-        let entry = segments.read(place)?;
-        let before = match index::arrival_of(&view, &entry.header().prev)? {
-            None => None,
-            Some(arrival) => {
-                let (id, place) = index::entry_at(&view, arrival)?.ok_or_else(misfit)?;
-                Some(position(segments.read(place)?.header(), id))
-            }
-        };
-        directory.insert(&entry, before).map_err(|_| misfit())?;
+        directory.insert(&segments.read(place)?, None).map_err(|_| misfit())?;
+        directory.restore(held).map_err(|_| misfit())?;
     }
     Ok(Loaded {
         chains: index::chains(&view)?.into_iter().collect(),

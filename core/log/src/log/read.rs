@@ -1,20 +1,38 @@
 //! Reading a log: single entries, orders of arrival, branches of chains; and the view of it that
 //! a sync session has.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
+use super::judge::Exclusion;
 use super::writer::Request;
 use super::{Log, LogError, Shared, index};
-use crate::directory::Directory;
+use crate::directory::{Cut, Directory};
 use crate::entry::Entry;
 use crate::ids::{DeviceId, EntryId, StreamId, WorkspaceId};
 use crate::segments::{Place, SegmentError, SegmentPart};
-use crate::session::{Cursor, Receipt, Replica, ReplicaError};
+use crate::session::{Cursor, Membership, Receipt, Replica, ReplicaError};
 use crate::state::{StateBatch, StateRead, StateView};
 use crate::trie::{Filter, Frontier};
+
+/// An entry that is held and does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excluded {
+    /// The entry.
+    pub entry: EntryId,
+    /// Its number in the order of arrival.
+    pub arrival: u64,
+    /// Its author.
+    pub device: DeviceId,
+    /// Its stream.
+    pub stream: StreamId,
+    /// Its number in its chain.
+    pub seq: u64,
+    /// Why it does not count.
+    pub reason: Exclusion,
+}
 
 impl Shared {
     /// The entry with an id, if it is held.
@@ -96,18 +114,61 @@ impl Log {
         self.inner.shared.read_at(&self.view()?, arrival)
     }
 
-    /// The ids of all entries that arrived after `arrival`, in order.
+    /// The ids of all entries that arrived after `arrival`, in order, without those that are withheld
+    /// because they lie past the last entry that counts.
     ///
     /// # Errors
     ///
     /// If the state file cannot be read.
     pub fn ids_after(&self, arrival: u64) -> Result<Vec<(u64, EntryId)>, LogError> {
         let mut ids = Vec::new();
+        let withheld = self.withheld();
         index::entries_after(&self.view()?, arrival, &mut |arrival, id, _| {
-            ids.push((arrival, id));
+            if !withheld.contains(&arrival) {
+                ids.push((arrival, id));
+            }
             ControlFlow::Continue(())
         })?;
         Ok(ids)
+    }
+
+    /// The entries that are held and do not count, in order of arrival, with the reason.
+    ///
+    /// # Errors
+    ///
+    /// If the storage fails.
+    pub fn excluded(&self) -> Result<Vec<Excluded>, LogError> {
+        let view = self.view()?;
+        let mut excluded = Vec::new();
+        for (arrival, verdict) in index::verdicts(&view)? {
+            let Some(entry) = self.inner.shared.read_at(&view, arrival)? else { continue };
+            let header = entry.header();
+            excluded.push(Excluded {
+                entry: entry.id(),
+                arrival,
+                device: header.author,
+                stream: header.stream,
+                seq: header.seq,
+                reason: verdict.reason,
+            });
+        }
+        Ok(excluded)
+    }
+
+    /// How far a device's entries are held and count, stream by stream: what a removal of the device
+    /// takes as its cuts. Where its chain forked, the longest branch, ties by smallest id.
+    #[must_use]
+    pub fn cuts_for(&self, device: &DeviceId) -> Vec<Cut> {
+        let (frontier, _) = self.frontier();
+        let of_device = frontier.iter().filter(|leaf| leaf.device == *device);
+        let mut cuts: Vec<Cut> = of_device
+            .filter_map(|leaf| {
+                let tip = leaf.tips.iter().min_by_key(|tip| (std::cmp::Reverse(tip.seq), tip.id))?;
+                Some(Cut { device: *device, stream: leaf.stream, seq: tip.seq, id: tip.id })
+            })
+            .collect();
+        cuts.sort_unstable();
+        cuts
     }
 
     /// Bytes that the log takes on disk, the state file not included.
@@ -135,6 +196,11 @@ impl Log {
     /// If the storage fails.
     pub fn read_part(&self, number: u32, offset: u64, bytes: &mut [u8]) -> Result<(), LogError> {
         Ok(self.inner.shared.segments.read_part(number, offset, bytes)?)
+    }
+
+    /// The arrival numbers of the entries past the tips of their chains.
+    fn withheld(&self) -> Arc<BTreeSet<u64>> {
+        Arc::clone(&self.inner.shared.withheld.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The arrival numbers on the branch that ends in `tip`, from the entry after `after_seq` on.
@@ -226,7 +292,11 @@ impl Log {
         let mut entries = Vec::new();
         let mut bytes = 0;
         let mut unsigned = HashSet::new();
+        let withheld = self.withheld();
         for arrival in arrivals {
+            if withheld.contains(&arrival) {
+                continue;
+            }
             let Some(entry) = self.inner.shared.read_at(view, arrival)? else { break };
             let header = entry.header();
             if !filter.contains(&header.stream) {
@@ -261,9 +331,16 @@ impl Replica for Log {
         self.arrivals()
     }
 
-    fn is_member(&self, device: &DeviceId) -> bool {
+    fn membership(&self, device: &DeviceId) -> Membership {
         let directory = self.directory();
-        directory.is_member(device) || directory.root().is_some_and(|root| root.pk == *device)
+        let is_root = directory.root().is_some_and(|root| root.pk == *device);
+        if is_root || directory.is_member(device) {
+            Membership::Active
+        } else if directory.is_removed(device) {
+            Membership::Removed
+        } else {
+            Membership::Unknown
+        }
     }
 
     fn frontier(&self) -> (Frontier, u64) {

@@ -5,17 +5,17 @@
 //! segments first (durable), then to the state (one transaction, usually not durable by itself),
 //! and only then are its callers told. If the segments refuse it, nothing of it happened.
 
-use std::collections::{HashMap, VecDeque};
-use std::ops::Range;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use super::admit::Stage;
 use super::draft::{Committed, Draft, DraftBody};
 use super::index::{self, Chain, ChainKey, NewEntry};
+use super::judge::Verdict;
 use super::open::Loaded;
 use super::{Apply, Held, LogError, Shared};
-use crate::directory::{Body, Directory};
+use crate::directory::{Body, Directory, PARENTS_MAX, Role};
 use crate::entry::{Entry, Header, Kind, payload_hash};
 use crate::ids::{DeviceId, EntryId, KeyId, StreamId};
 use crate::segments::Place;
@@ -109,8 +109,9 @@ impl Held for Reader<'_, '_> {
 
 /// A request of a group that awaits the outcome of the whole group.
 enum Staged {
-    Commit(Range<usize>, Done<Vec<Committed>>),
-    Receive(Range<usize>, Receipt, Done<Receipt>),
+    /// What was made, and where in the group the first of it is.
+    Commit(usize, Vec<EntryId>, Done<Vec<Committed>>),
+    Receive(Receipt, Done<Receipt>),
 }
 
 impl Writer {
@@ -138,8 +139,9 @@ impl Writer {
         let places: HashMap<EntryId, Place> =
             found.iter().map(|(place, entry)| (entry.id(), *place)).collect();
         let mut stage = Stage::new(&self.shared, &self.chains, self.directory.clone(), self.arrivals + 1)?;
+        stage.keeps_all = true;
         stage.receive(found.into_iter().map(|(_, entry)| entry).collect())?;
-        let staged = stage.finish();
+        let staged = stage.finish()?;
         let places: Vec<Place> = staged.entries.iter().map(|entry| places[&entry.id()]).collect();
         self.apply_stored(staged, &places)
     }
@@ -173,17 +175,26 @@ impl Writer {
         replies: &mut Vec<Reply>,
     ) -> Result<StagedGroup, LogError> {
         let mut stage = Stage::new(&self.shared, &self.chains, self.directory.clone(), self.arrivals + 1)?;
-        let mut commits = Vec::new();
+        let (mut commits, mut received) = (Vec::new(), Vec::new());
         for request in group {
             match request {
                 Request::Change(change, done) => changes.push((change, done)),
                 Request::Commit(drafts, done) => commits.push((drafts, done)),
                 Request::Receive(entries, done) => {
                     let start = stage.entries.len();
-                    let receipt = stage.receive(entries)?;
+                    let reception = stage.receive(entries)?;
                     self.look_for_own(&stage.entries[start..]);
-                    awaiting.push(Staged::Receive(start..stage.entries.len(), receipt, done));
+                    received.push((reception, done));
                 }
+            }
+        }
+        stage.settle()?;
+        for (reception, done) in received {
+            awaiting.push(Staged::Receive(stage.receipt(reception), done));
+        }
+        for draft in commits.iter().flat_map(|(drafts, _)| drafts) {
+            if !super::lock(&self.shared.own).silent.contains(&draft.author.device()) {
+                merge_for(&mut stage, draft)?;
             }
         }
         let (commits, refused): (Vec<_>, Vec<_>) = commits
@@ -200,11 +211,15 @@ impl Writer {
             let sealed =
                 drafts.into_iter().zip(plan).try_for_each(|(draft, sign)| seal(&mut stage, draft, sign));
             match sealed {
-                Ok(()) => awaiting.push(Staged::Commit(start..stage.entries.len(), done)),
+                Ok(()) => awaiting.push(Staged::Commit(
+                    start,
+                    stage.entries[start..].iter().map(Entry::id).collect(),
+                    done,
+                )),
                 Err(error) => replies.push(Box::new(move || done(Err(error)))),
             }
         }
-        Ok(stage.finish())
+        stage.finish()
     }
 
     /// Silences the own device if entries of it come from elsewhere: what it wrote now would not be
@@ -255,23 +270,39 @@ impl Writer {
             }
             for ((arrival, entry), place) in (first..).zip(&staged.entries).zip(places) {
                 let header = entry.header();
+                let id = entry.id();
                 let row = NewEntry {
                     arrival,
-                    id: entry.id(),
+                    id,
                     place: *place,
                     chain: staged.chains[&(header.stream, header.author)].number,
                     seq: header.seq,
-                    directory: header.kind == Kind::Directory,
+                    fold: (header.kind == Kind::Directory)
+                        .then(|| (header.author, entry.payload(), staged.directory.is_sound(&id))),
                 };
                 index::put_entry(batch, &row)?;
             }
             index::put_applied(batch, first + count - 1, *last)?;
+            for (arrival, verdict) in &staged.verdicts {
+                index::put_verdict(batch, *arrival, *verdict)?;
+            }
             if let Some(apply) = apply {
                 if changed {
                     apply.directory_changed(batch, &staged.directory, &Reader { shared, batch })?;
                 }
+                if !staged.retracted.is_empty() {
+                    let read = |arrival| shared.read_at(batch, arrival);
+                    apply.retract(batch, &staged.retracted, &read)?;
+                }
+                for arrival in &staged.restored {
+                    if let Some(entry) = shared.read_at(batch, *arrival)? {
+                        apply.apply(batch, *arrival, &entry)?;
+                    }
+                }
                 for (arrival, entry) in (first..).zip(&staged.entries) {
-                    apply.apply(batch, arrival, entry)?;
+                    if !staged.verdicts.contains_key(&arrival) {
+                        apply.apply(batch, arrival, entry)?;
+                    }
                 }
             }
             Ok::<_, LogError>(())
@@ -287,6 +318,15 @@ impl Writer {
         for ((stream, device), chain) in &staged.chains {
             frontier.set(*stream, *device, chain.frontier_tips());
         }
+        let mut withheld = self.shared.withheld.write().unwrap_or_else(PoisonError::into_inner);
+        for (arrival, verdict) in &staged.verdicts {
+            if verdict.is_some_and(|verdict| verdict.withheld) {
+                Arc::make_mut(&mut withheld).insert(*arrival);
+            } else if withheld.contains(arrival) {
+                Arc::make_mut(&mut withheld).remove(arrival);
+            }
+        }
+        drop(withheld);
         *self.shared.directory.write().unwrap_or_else(PoisonError::into_inner) = self.directory.clone();
         self.shared.arrivals.store(self.arrivals, Ordering::SeqCst);
         drop(frontier);
@@ -325,22 +365,30 @@ pub(super) struct StagedGroup {
     pub(super) entries: Vec<Entry>,
     pub(super) chains: HashMap<ChainKey, Chain>,
     pub(super) directory: Directory,
+    /// What changes of which entries count, by arrival: `None` if one counts again.
+    pub(super) verdicts: BTreeMap<u64, Option<Verdict>>,
+    /// Entries stored before that counted and do not any more, and the other way round.
+    pub(super) retracted: Vec<u64>,
+    pub(super) restored: Vec<u64>,
 }
 
 fn reply_to(staged: Staged, first: u64, outcome: &Result<Vec<EntryId>, LogError>) -> Reply {
-    let arrival = |position: usize| first + position as u64;
     match staged {
-        Staged::Commit(range, done) => {
-            let result = outcome.as_ref().map_err(Clone::clone).map(|ids| {
-                range.map(|position| Committed { id: ids[position], arrival: arrival(position) }).collect()
+        Staged::Commit(start, made, done) => {
+            let result = outcome.as_ref().map_err(Clone::clone).and_then(|ids| {
+                let committed = |(offset, id): (usize, EntryId)| {
+                    let there = Some(start + offset).filter(|place| ids.get(*place) == Some(&id));
+                    let place = there.or_else(|| ids.iter().position(|stored| *stored == id))?;
+                    Some(Committed { id, arrival: first + place as u64 })
+                };
+                // What does not count is not stored, though it was made.
+                let unstored = || LogError::NotAuthorized("what this device writes does not count".into());
+                made.into_iter().enumerate().map(committed).collect::<Option<_>>().ok_or_else(unstored)
             });
             Box::new(move || done(result))
         }
-        Staged::Receive(range, mut receipt, done) => {
-            let result = outcome.as_ref().map_err(Clone::clone).map(|_| {
-                receipt.stored = range.map(arrival).collect();
-                receipt
-            });
+        Staged::Receive(receipt, done) => {
+            let result = outcome.as_ref().map_err(Clone::clone).map(|_| receipt);
             Box::new(move || done(result))
         }
     }
@@ -353,7 +401,7 @@ fn plan_signatures<'d>(drafts: impl Iterator<Item = &'d Draft>) -> Vec<bool> {
     let mut open: HashMap<(StreamId, DeviceId), usize> = HashMap::new();
     let mut open_bytes = 0;
     for (position, draft) in drafts.enumerate() {
-        let directory = matches!(draft.body, DraftBody::Directory(_));
+        let directory = matches!(draft.body, DraftBody::Directory { .. });
         signed.push(directory);
         let chain = (draft.stream(), draft.author.device());
         if directory {
@@ -388,13 +436,26 @@ fn check_drafts(stage: &Stage<'_>, drafts: &[Draft]) -> Result<(), LogError> {
     Ok(())
 }
 
+/// Merges heads for an author that may write in the present state, but under no single head.
+fn merge_for(stage: &mut Stage<'_>, draft: &Draft) -> Result<(), LogError> {
+    let author = draft.author.device();
+    let data = matches!(draft.body, DraftBody::Data { .. });
+    let may = stage.directory.role(&author).is_some_and(|role| role >= Role::Writer);
+    if data && may && auth_for(stage, draft).is_none() {
+        let tip = stage.chain(&(draft.stream(), author)).and_then(Chain::own_tip);
+        let above = tip.map(|tip| tip.position);
+        seal(stage, Draft::merge(Arc::clone(&draft.author), above), true)?;
+    }
+    Ok(())
+}
+
 /// The directory entry under which the author of a draft acts.
 fn auth_for(stage: &Stage<'_>, draft: &Draft) -> Option<EntryId> {
     let author = draft.author.device();
     let tip = stage.chain(&(draft.stream(), author)).and_then(Chain::own_tip);
     let key_id = match &draft.body {
         DraftBody::Data { key_id, .. } => *key_id,
-        DraftBody::Directory(_) => KeyId::ZERO,
+        DraftBody::Directory { .. } => KeyId::ZERO,
     };
     stage.directory.auth_for(&author, tip.map(|tip| tip.position), &key_id)
 }
@@ -421,8 +482,14 @@ fn seal(stage: &mut Stage<'_>, draft: Draft, sign: bool) -> Result<(), LogError>
     };
     let previous = tip.map(|tip| tip.position);
     let payload = match draft.body {
-        DraftBody::Directory(ops) => {
-            let parents = stage.directory.parents_for(previous);
+        DraftBody::Directory { ops, above } => {
+            let mut parents = stage.directory.parents_for(previous);
+            let leads_there =
+                |above: &EntryId| parents.iter().any(|parent| stage.directory.in_past(above, parent));
+            if let Some(above) = above.filter(|above| !leads_there(above)) {
+                parents.truncate(PARENTS_MAX - 1);
+                parents.push(above);
+            }
             header.auth = *parents
                 .first()
                 .ok_or_else(|| LogError::NotAuthorized("the workspace has no genesis yet".into()))?;

@@ -38,6 +38,8 @@ pub(super) struct Receiving {
     fault: Option<(Fault, String)>,
     /// Whether something was stored since those that wait were last tried.
     progress: bool,
+    /// Whether what is being stored had waited before.
+    retrying: bool,
     waiting: Vec<Entry>,
     unadmitted_bytes: usize,
     pub(super) entries: u64,
@@ -165,9 +167,10 @@ impl Sync {
             if self.receive.unstored.is_empty() {
                 let tried = !std::mem::take(&mut self.receive.progress) || self.receive.waiting.is_empty();
                 if tried {
-                    self.receive.taking = None;
+                    (self.receive.taking, self.receive.retrying) = (None, false);
                     return self.taken_in(arrival, out);
                 }
+                self.receive.retrying = true;
                 self.receive.unstored = std::mem::take(&mut self.receive.waiting).into();
             }
             let entries = next_runs(&mut self.receive.unstored, budget);
@@ -182,8 +185,11 @@ impl Sync {
         for arrival in receipt.stored.iter().chain(&receipt.known) {
             self.send.from_peer.insert(*arrival);
         }
-        let missing: HashSet<_> = receipt.missing.iter().map(|missing| missing.entry).collect();
-        self.receive.waiting.extend(entries.into_iter().filter(|entry| missing.contains(&entry.id())));
+        // What does not count may yet, together with what builds on it.
+        self.receive.progress |= !receipt.excluded.is_empty() && !self.receive.retrying;
+        let missing = receipt.missing.iter().map(|missing| missing.entry);
+        let waiting: HashSet<_> = missing.chain(receipt.excluded.iter().copied()).collect();
+        self.receive.waiting.extend(entries.into_iter().filter(|entry| waiting.contains(&entry.id())));
         self.refuse(&receipt, out);
         if !receipt.stored.is_empty() {
             self.receive.progress = true;
@@ -194,7 +200,7 @@ impl Sync {
 
     /// A batch is stored as far as it can be.
     fn taken_in(&mut self, arrival: u64, out: &mut Out<'_>) -> Result<(), Stop> {
-        self.check_admission();
+        self.check_membership()?;
         match self.receive.fault.take() {
             Some((Fault::Quota, reason)) => return Err(close(Code::Quota, &reason)),
             Some((Fault::Signature, reason)) => return Err(Stop::Signature(reason)),

@@ -10,6 +10,17 @@ use crate::trie::{Filter, Frontier};
 /// A failure of the replica's own storage; its source is the replica's error type.
 pub type ReplicaError = Box<dyn std::error::Error + Send + Sync>;
 
+/// What a directory says of a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Membership {
+    /// It does not know it, or not as a member; what is still to come may.
+    Unknown,
+    /// It is an active device of a member.
+    Active,
+    /// It was removed, for good.
+    Removed,
+}
+
 /// How far one replica holds another's entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
@@ -79,6 +90,9 @@ pub struct Receipt {
     pub missing: Vec<Missing>,
     /// Entries that were refused.
     pub refused: Vec<Refused>,
+    /// Entries that do not count as the directory is, and that nothing which counts builds on. They
+    /// were not stored, which is nobody's fault: the peer may not know what this replica knows.
+    pub excluded: Vec<EntryId>,
 }
 
 /// A log as the session sees it.
@@ -95,9 +109,9 @@ pub trait Replica: Send + Sync {
     /// The arrival number of the newest entry, 0 if there is none. Cheap: asked all the time.
     fn arrivals(&self) -> u64;
 
-    /// Whether the directory, as held now, has this device as an active member, or as its root: who
-    /// has the root key recovers the workspace with it.
-    fn is_member(&self, device: &DeviceId) -> bool;
+    /// What the directory, as held now, says of a device. The root is active too: who has the root key
+    /// recovers the workspace with it.
+    fn membership(&self, device: &DeviceId) -> Membership;
 
     /// The frontier and the arrival number of the newest entry in it, taken at one moment.
     fn frontier(&self) -> (Frontier, u64);

@@ -15,13 +15,13 @@ use super::event::{Direction, Peer, Progress, SessionEvent};
 use super::limits::STALL_MS;
 use super::outbox::Outbox;
 use super::receive::Receiving;
-use super::replica::{Replica, ReplicaError};
+use super::replica::{Membership, Replica, ReplicaError};
 use super::send::Sending;
 use super::walk::Walk;
 use crate::crypto::noise::NoiseError;
 use crate::crypto::{sha256, tag};
 use crate::frames::{Closing, Code, Frame, FrameError, Hello, Root};
-use crate::ids::StreamId;
+use crate::ids::{DeviceId, StreamId};
 use crate::trie::Filter;
 
 const TAG_CURSOR: [u8; 16] = tag("TIDE1 sync set");
@@ -84,6 +84,8 @@ struct SentRoot {
 pub(super) struct Sync {
     pub(super) replica: Arc<dyn Replica>,
     pub(super) peer: Peer,
+    /// This side's device, unless it is a relay.
+    own: Option<DeviceId>,
     pub(super) initiator: bool,
     /// The streams that both sides hold.
     pub(super) filter: Filter,
@@ -92,6 +94,8 @@ pub(super) struct Sync {
     pub(super) direction: Direction,
     /// Whether the directory has the peer: until then nothing is sent to it but roots.
     pub(super) admitted: bool,
+    /// The arrival up to which the directory was last asked about members.
+    members_as_of: Option<u64>,
     pub(super) send: Sending,
     pub(super) receive: Receiving,
     pub(super) walk: Walk,
@@ -138,13 +142,14 @@ impl Sync {
     pub(super) fn new(
         replica: Arc<dyn Replica>,
         peer: Peer,
+        own: Option<DeviceId>,
         initiator: bool,
-        own: &Filter,
+        streams: &Filter,
         direction: Direction,
     ) -> Self {
         let admitted = match &peer {
             Peer::Relay(_) => true,
-            Peer::Device(device) => replica.is_member(device),
+            Peer::Device(device) => replica.membership(device) == Membership::Active,
         };
         Self {
             send: Sending::new(replica.arrivals()),
@@ -154,9 +159,11 @@ impl Sync {
             replica,
             peer,
             initiator,
-            filter: own.clone(),
+            own,
+            filter: streams.clone(),
             direction,
             admitted,
+            members_as_of: None,
             sent_frames: 0,
             seen_frames: 0,
             root_due: initiator,
@@ -311,11 +318,28 @@ impl Sync {
         self.root_due = true;
     }
 
-    /// Looks whether the peer has become a member through what it sent.
-    pub(super) fn check_admission(&mut self) {
-        if let (false, Peer::Device(device)) = (self.admitted, self.peer) {
-            self.admitted = self.replica.is_member(&device);
+    /// Looks whether the peer has become a member, or either end is none any more, since the replica
+    /// last grew.
+    pub(super) fn check_membership(&mut self) -> Result<(), Stop> {
+        let arrivals = self.replica.arrivals();
+        if self.members_as_of.replace(arrivals) == Some(arrivals) {
+            return Ok(());
         }
+        if self.own.is_some_and(|own| self.replica.membership(&own) == Membership::Removed) {
+            return Err(close(Code::Removed, "this device was removed from the workspace"));
+        }
+        let Peer::Device(device) = self.peer else { return Ok(()) };
+        match self.replica.membership(&device) {
+            Membership::Active => self.admitted = true,
+            Membership::Removed => {
+                return Err(close(Code::Removed, "the other device was removed from the workspace"));
+            }
+            Membership::Unknown if self.admitted => {
+                return Err(close(Code::NotAdmitted, "the other device is not a member any more"));
+            }
+            Membership::Unknown => {}
+        }
+        Ok(())
     }
 
     /// When something must have happened, in milliseconds.

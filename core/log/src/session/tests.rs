@@ -3,6 +3,7 @@
 mod letters;
 mod limits;
 mod misbehaviour;
+mod removals;
 mod replica;
 mod sync;
 

@@ -158,6 +158,13 @@ proptest! {
     }
 
     #[test]
+    fn what_is_restored_is_what_was_held(history in histories(20)) {
+        let (restored, held) = (history.restored(), history.fold(0));
+        prop_assert_eq!(rest(&history, &restored), rest(&history, &held));
+        prop_assert!((0..DEVICES).all(|number| restored.public_key(&device(number)) == held.public_key(&device(number))));
+    }
+
+    #[test]
     fn nothing_a_removed_device_did_aside_from_its_removal_counts(history in histories(20)) {
         let directory = history.fold(0);
         let members = &directory.0.members;

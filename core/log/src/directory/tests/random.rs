@@ -308,6 +308,22 @@ impl History {
         held
     }
 
+    /// The fold, restored from what was held before.
+    pub(super) fn restored(&self) -> Directory {
+        let held = self.held();
+        let entries = (1..self.len()).filter(|&node| held[node]).map(|node| {
+            let step = &self.0[node - 1];
+            let parents = step.parents.iter().map(|parent| id(*parent)).collect();
+            let ops = step.acts.iter().map(|act| op(node, *act)).collect();
+            let body = Body { parents, ops }.encode().expect("fits");
+            Held { id: id(node), author: device(step.author), body, is_sound: true }
+        });
+        let mut directory = Directory::new(POOL.workspace);
+        directory.insert(&POOL.genesis, None).expect("genesis");
+        directory.restore(entries).expect("was held");
+        directory
+    }
+
     /// The fold, the entries arriving in an order chosen by a seed; 0 leaves them as they are.
     pub(super) fn fold(&self, seed: u64) -> Directory {
         let held = self.held();

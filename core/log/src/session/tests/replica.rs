@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 use crate::crypto::{PublicKey, Signer, TestSigner};
 use crate::entry::{Entry, Header, Kind, payload_hash};
 use crate::ids::{DeviceId, EntryId, KeyId, StreamId, WorkspaceId};
-use crate::session::{Cursor, Fault, Missing, Receipt, Refused, Replica, ReplicaError};
+use crate::session::{Cursor, Fault, Membership, Missing, Receipt, Refused, Replica, ReplicaError};
 use crate::trie::{Filter, Frontier, Tip};
 
 pub(super) const WORKSPACE: WorkspaceId = WorkspaceId([0x77; 32]);
@@ -22,6 +22,7 @@ struct State {
     cursors: HashMap<[u8; 32], Cursor>,
     strangers: HashSet<DeviceId>,
     admits_from: Option<usize>,
+    removed_from: Option<(DeviceId, usize)>,
     quota: Option<usize>,
     too_old_for: Option<DeviceId>,
     fails: bool,
@@ -72,6 +73,11 @@ impl MemoryReplica {
     pub(super) fn estrange(&self, device: u8, until: usize) {
         self.state().strangers.insert(signer(device).device());
         self.state().admits_from = Some(until);
+    }
+
+    /// Says that a device was removed, once there are so many entries.
+    pub(super) fn remove_from(&self, device: u8, count: usize) {
+        self.state().removed_from = Some((signer(device).device(), count));
     }
 
     pub(super) fn set_quota(&self, entries: usize) {
@@ -189,10 +195,19 @@ impl Replica for MemoryReplica {
         self.state().entries.len() as u64
     }
 
-    fn is_member(&self, device: &DeviceId) -> bool {
+    fn membership(&self, device: &DeviceId) -> Membership {
         let state = self.state();
         let grown = state.admits_from.is_some_and(|count| state.entries.len() >= count);
-        !state.strangers.contains(device) || grown
+        if state
+            .removed_from
+            .is_some_and(|(removed, count)| removed == *device && state.entries.len() >= count)
+        {
+            Membership::Removed
+        } else if !state.strangers.contains(device) || grown {
+            Membership::Active
+        } else {
+            Membership::Unknown
+        }
     }
 
     fn frontier(&self) -> (Frontier, u64) {
