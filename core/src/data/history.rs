@@ -94,7 +94,7 @@ pub(crate) fn of(engine: &Engine, scope: &Scope, key: &str) -> Result<Vec<Versio
         versions.push(Version {
             entry: version.entry,
             author,
-            user: directory.device(&author).map(|device| device.user),
+            user: directory.owner_of(&author),
             hlc_ms: version.hlc.ms(),
             kind,
             value,

@@ -1,12 +1,14 @@
 //! From entries to what is shown: the one place that writes the data tables.
 //!
-//! The tables are a function of (entries, keys held, local time), whatever order these came in:
+//! The tables are a function of (entries that count, keys held, local time), whatever order these
+//! came in:
 //!
 //! * an entry whose key is missing waits, and is applied when the key comes;
 //! * an entry of another device that is too far in the future waits until local time reaches it,
 //!   save for its document changes, which need no clock;
 //! * an entry that does not decrypt, decode or belong where it is changes nothing, on any replica,
 //!   as a whole: one bad operation voids all of its entry;
+//! * an entry that counts no longer is taken back (see `retract`);
 //! * everything else is decided by versions (see [`super::tables`]), never by arrival.
 //!
 //! What is shown of an item can be computed again from the entries that its history rows name.
@@ -16,6 +18,7 @@
 //! Runs inside the log's state transaction. Events are kept back until that is committed.
 
 mod document;
+mod retract;
 mod unseal;
 mod waiting;
 
@@ -396,6 +399,15 @@ fn put_history(
 impl<K: Unseal> Apply for Materialiser<K> {
     fn apply(&mut self, batch: &StateBatch<'_>, arrival: u64, entry: &Entry) -> Result<(), LogError> {
         self.add(batch, arrival, entry)
+    }
+
+    fn retract(
+        &mut self,
+        batch: &StateBatch<'_>,
+        arrivals: &[u64],
+        held: &dyn Held,
+    ) -> Result<(), LogError> {
+        self.take_back(batch, arrivals, held)
     }
 
     fn directory_changed(

@@ -145,7 +145,7 @@ impl<K: Unseal> Materialiser<K> {
 
 /// The version that an entry gives a document: that of its last operation on it. A deferred entry
 /// has no place in time yet, and its deletes do not count.
-fn last_version(source: &Source, steps: &[(u32, Step)], part: Part) -> Option<Version> {
+pub(super) fn last_version(source: &Source, steps: &[(u32, Step)], part: Part) -> Option<Version> {
     let version = |(index, step): &(u32, Step)| source.version(*index, matches!(step, Step::Delete));
     match part {
         Part::Whole => steps.last().map(version),
@@ -157,7 +157,7 @@ fn last_version(source: &Source, steps: &[(u32, Step)], part: Part) -> Option<Ve
 }
 
 /// Replaces the stored changes by a snapshot that has them.
-fn compact(tables: &dyn Tables, part_row: &[u8], cached: &mut Cached) -> Result<(), LogError> {
+pub(super) fn compact(tables: &dyn Tables, part_row: &[u8], cached: &mut Cached) -> Result<(), LogError> {
     let snapshot = cached.document.save().map_err(|error| LogError::Engine(error.to_string()))?;
     tables.put(DOCUMENT_SNAPSHOTS, part_row, &snapshot)?;
     for row in tables::keys(tables, DOCUMENT_TAILS, part_row)? {

@@ -1,3 +1,5 @@
+mod retractions;
+
 use super::*;
 use crate::data::hlc::DEFER_AHEAD_MS;
 use crate::data::hlc::EARLIEST_MS;

@@ -118,13 +118,13 @@ pub(super) fn put_for_key(
 }
 
 /// An entry as the log has it.
-fn read(held: &dyn Held, arrival: u64) -> Option<Entry> {
+pub(super) fn read(held: &dyn Held, arrival: u64) -> Option<Entry> {
     held.entry(arrival)
         .inspect_err(|error| tracing::warn!(arrival, %error, "an entry that waited cannot be read"))
         .ok()
 }
 
-fn waiting_row(first: &[u8], arrival: u64) -> Vec<u8> {
+pub(super) fn waiting_row(first: &[u8], arrival: u64) -> Vec<u8> {
     [first, &arrival.to_be_bytes()].concat()
 }
 
