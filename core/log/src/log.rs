@@ -71,18 +71,12 @@ pub trait Apply: Send {
     fn apply(&mut self, batch: &StateBatch<'_>, arrival: u64, entry: &Entry) -> Result<(), LogError>;
 
     /// Entries that were applied do not count any more, because the directory changed. What remains is
-    /// to be as if they had never been applied. `read` gives entries of the log by arrival number; it
-    /// is how what they hid is found again.
+    /// to be as if they had never been applied. `held` has the entries, to find again what they hid.
     ///
     /// # Errors
     ///
     /// Only if the state or the log cannot be read or written.
-    fn retract(
-        &mut self,
-        batch: &StateBatch<'_>,
-        arrivals: &[u64],
-        read: &ReadEntry<'_>,
-    ) -> Result<(), LogError>;
+    fn retract(&mut self, batch: &StateBatch<'_>, arrivals: &[u64], held: &dyn Held) -> Result<(), LogError>;
 
     /// The directory changed, perhaps with keys that open entries applied before. Comes before the
     /// entries of the same change, and once when the log is opened.

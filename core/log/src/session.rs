@@ -451,7 +451,8 @@ impl Session {
             Role::Client { relay, member: Some(member) } => {
                 let peer = Peer::Relay(*relay);
                 let own = Some(member.signer.device());
-                let sync = Sync::new(member.replica.clone(), peer, own, true, &member.streams, member.direction);
+                let sync =
+                    Sync::new(member.replica.clone(), peer, own, true, &member.streams, member.direction);
                 let cursor = member.cursor(&cursor_key(&peer, &member.streams));
                 self.greet(cursor)?;
                 self.sync = Some(sync);
@@ -565,7 +566,8 @@ impl Session {
                 let initiator = *initiator;
                 let direction = if initiator { member.direction } else { Direction::Both };
                 let own = Some(member.signer.device());
-                let sync = Sync::new(member.replica.clone(), peer, own, initiator, &member.streams, direction);
+                let sync =
+                    Sync::new(member.replica.clone(), peer, own, initiator, &member.streams, direction);
                 let common = common_streams(&member.streams, &hello.streams);
                 let cursor = member.cursor(&cursor_key(&peer, &common));
                 self.sync = Some(sync);

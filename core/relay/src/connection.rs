@@ -22,7 +22,9 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tidelog_log::frames::{BoxId, Closing, Code};
 use tidelog_log::ids::DeviceId;
-use tidelog_log::session::{Host, Membership, Peer, Replica as _, Role, Session, SessionError, SessionEvent, Turn};
+use tidelog_log::session::{
+    Host, Membership, Peer, Replica as _, Role, Session, SessionError, SessionEvent, Turn,
+};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, Interval, Sleep, interval_at, sleep, timeout};
 

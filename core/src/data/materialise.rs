@@ -401,12 +401,7 @@ impl<K: Unseal> Apply for Materialiser<K> {
         self.add(batch, arrival, entry)
     }
 
-    fn retract(
-        &mut self,
-        batch: &StateBatch<'_>,
-        arrivals: &[u64],
-        held: &dyn Held,
-    ) -> Result<(), LogError> {
+    fn retract(&mut self, batch: &StateBatch<'_>, arrivals: &[u64], held: &dyn Held) -> Result<(), LogError> {
         self.take_back(batch, arrivals, held)
     }
 

@@ -291,8 +291,7 @@ impl Writer {
                     apply.directory_changed(batch, &staged.directory, &Reader { shared, batch })?;
                 }
                 if !staged.retracted.is_empty() {
-                    let read = |arrival| shared.read_at(batch, arrival);
-                    apply.retract(batch, &staged.retracted, &read)?;
+                    apply.retract(batch, &staged.retracted, &Reader { shared, batch })?;
                 }
                 for arrival in &staged.restored {
                     if let Some(entry) = shared.read_at(batch, *arrival)? {

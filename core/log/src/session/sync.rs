@@ -155,7 +155,7 @@ impl Sync {
             send: Sending::new(replica.arrivals()),
             receive: Receiving::default(),
             walk: Walk::default(),
-            cursor_key: cursor_key(&peer, own),
+            cursor_key: cursor_key(&peer, streams),
             replica,
             peer,
             initiator,

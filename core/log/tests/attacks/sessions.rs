@@ -7,17 +7,21 @@ use tidelog_log::env::SeededRandom;
 use tidelog_log::frames::{BoxId, Closing, Code, MailError};
 use tidelog_log::ids::{DeviceId, WorkspaceId};
 use tidelog_log::log::Log;
-use tidelog_log::session::{Host, Letter, Member, Replica, Role, Session, SessionError};
+use tidelog_log::session::{Bans, Direction, Host, Letter, Member, Replica, Role, Session, SessionError};
 use tidelog_log::trie::Filter;
 use zeroize::Zeroizing;
 
 use super::world::{ADMIN, OTHER, OWNER, Place, WRITER, World};
 
-struct OneWorkspace(Arc<Log>);
+struct OneWorkspace(Arc<Log>, Bans);
 
 impl Host for OneWorkspace {
     fn open(&self, _: &WorkspaceId, _: &DeviceId) -> Result<Arc<dyn Replica>, Closing> {
         Ok(self.0.clone())
+    }
+
+    fn bans(&self) -> &Bans {
+        &self.1
     }
 
     fn mail_open(&self, _: &WorkspaceId, _: BoxId, _: [u8; 32], _: u64) -> Result<Vec<Letter>, MailError> {
@@ -38,7 +42,13 @@ fn session(role: Role, seed: u64) -> Session {
 }
 
 fn member(world: &World, place: &Place, device: u8) -> Member {
-    Member { replica: place.log.clone(), signer: world.workspace.device(device), streams: Filter::All }
+    Member {
+        replica: place.log.clone(),
+        signer: world.workspace.device(device),
+        streams: Filter::All,
+        bans: Arc::default(),
+        direction: Direction::Both,
+    }
 }
 
 fn peers(world: &World, one: (&Place, u8), other: (&Place, u8)) -> [Session; 2] {
@@ -52,7 +62,7 @@ fn at_relay(world: &World, client: (&Place, u8), relay: &Place) -> [Session; 2] 
     let secret = Arc::new(RelaySecret::from_bytes([9; 32]));
     let key = secret.public();
     let client = Role::Client { relay: key, member: Some(member(world, client.0, client.1)) };
-    let relay = Role::Relay { secret, host: Arc::new(OneWorkspace(relay.log.clone())) };
+    let relay = Role::Relay { secret, host: Arc::new(OneWorkspace(relay.log.clone(), Bans::default())) };
     [session(client, 3), session(relay, 4)]
 }
 

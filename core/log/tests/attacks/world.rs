@@ -7,7 +7,7 @@ use tidelog_log::crypto::{Signer, TestSigner, sha256};
 use tidelog_log::directory::{Body, Cut, DeviceCert, Directory, Op, Role};
 use tidelog_log::entry::{Entry, Header, Kind, payload_hash};
 use tidelog_log::ids::{DeviceId, EntryId, KeyId, StreamId, UserId};
-use tidelog_log::log::{Apply, Exclusion, Log, LogError, ReadEntry};
+use tidelog_log::log::{Apply, Exclusion, Held, Log, LogError};
 use tidelog_log::session::{Fault, Receipt};
 use tidelog_log::state::StateBatch;
 use tidelog_log::storage::MemoryStorage;
@@ -195,14 +195,9 @@ impl Apply for Recorder {
         Ok(())
     }
 
-    fn retract(
-        &mut self,
-        _: &StateBatch<'_>,
-        arrivals: &[u64],
-        read: &ReadEntry<'_>,
-    ) -> Result<(), LogError> {
+    fn retract(&mut self, _: &StateBatch<'_>, arrivals: &[u64], held: &dyn Held) -> Result<(), LogError> {
         for arrival in arrivals {
-            let entry = read(*arrival)?.expect("held");
+            let entry = held.entry(*arrival)?;
             if entry.header().kind == Kind::Data {
                 let before = self.0.0.lock().expect("sound").remove(arrival);
                 assert_eq!(before, Some(entry.id()), "only what was applied is taken back");
@@ -211,7 +206,7 @@ impl Apply for Recorder {
         Ok(())
     }
 
-    fn directory_changed(&mut self, _: &StateBatch<'_>, _: &Directory) -> Result<(), LogError> {
+    fn directory_changed(&mut self, _: &StateBatch<'_>, _: &Directory, _: &dyn Held) -> Result<(), LogError> {
         Ok(())
     }
 
@@ -219,7 +214,7 @@ impl Apply for Recorder {
         false
     }
 
-    fn tick(&mut self, _: &StateBatch<'_>, _: u64) -> Result<(), LogError> {
+    fn tick(&mut self, _: &StateBatch<'_>, _: u64, _: &dyn Held) -> Result<(), LogError> {
         Ok(())
     }
 

@@ -97,7 +97,7 @@ impl<K: Unseal> Materialiser<K> {
             author: header.author,
             stream: header.stream,
             hlc,
-            local: header.author == self.device,
+            local: self.keys.is_own(&header.author),
         };
         let targets = self.targets(&source, &operations)?;
         Some((source, targets))

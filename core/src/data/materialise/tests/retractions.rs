@@ -1,14 +1,9 @@
 //! Entries that count no longer, and again.
 
 use super::*;
-use tidelog_log::log::LogError;
 
-/// The entries of a replica by arrival number, from 1.
-fn retract(replica: &mut Replica, log: &[Entry], arrivals: &[u64]) {
-    let read = |arrival: u64| -> Result<Option<Entry>, LogError> {
-        Ok(usize::try_from(arrival - 1).ok().and_then(|index| log.get(index)).cloned())
-    };
-    replica.materialiser.take_back(&replica.tables, arrivals, &read).expect("takes back");
+fn retract(replica: &mut Replica, arrivals: &[u64]) {
+    replica.materialiser.take_back(&replica.tables, arrivals, &replica.log).expect("takes back");
     replica.materialiser.publish();
 }
 
@@ -61,9 +56,9 @@ proptest! {
         log.iter().for_each(|entry| replica.add(entry));
         let gone: Vec<u64> = (1u64..).zip(&lost).filter(|(_, lost)| **lost).map(|(arrival, _)| arrival).collect();
         if at_once {
-            retract(&mut replica, &log, &gone);
+            retract(&mut replica, &gone);
         } else {
-            gone.iter().for_each(|arrival| retract(&mut replica, &log, &[*arrival]));
+            gone.iter().for_each(|arrival| retract(&mut replica, &[*arrival]));
         }
         for (arrival, _) in (1u64..).zip(&back).filter(|(arrival, back)| **back && gone.contains(arrival)) {
             restore(&mut replica, &log, arrival);
@@ -84,10 +79,10 @@ fn a_hidden_value_comes_back_and_watchers_hear_of_it() {
     let log = [entry(1, hlc(NOW), 0, &put("k", 1)), entry(2, hlc(NOW + 1), 1, &put("k", 2))];
     log.iter().for_each(|entry| replica.add(entry));
     replica.events();
-    retract(&mut replica, &log, &[2]);
+    retract(&mut replica, &[2]);
     assert_eq!(replica.value("k"), Some(1));
     assert_eq!(replica.events(), [(EventKind::Put, "k".to_owned())]);
-    retract(&mut replica, &log, &[1]);
+    retract(&mut replica, &[1]);
     assert_eq!(replica.value("k"), None);
     assert_eq!(replica.events(), [(EventKind::Delete, "k".to_owned())]);
     restore(&mut replica, &log, 2);
