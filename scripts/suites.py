@@ -201,6 +201,15 @@ def swift_tools(profile: str = "debug") -> None:
     native.place_swift(profile)
 
 
+def swift_driver() -> None:
+    """Builds the program that plays scenarios in Swift."""
+    swift_tools()
+    package = ROOT / "swift"
+    must(*swift_toolchain.command("swift", "build", "--product", "ScenarioDriver"), cwd=package)
+    program = package / ".build" / "debug" / "ScenarioDriver"
+    swift_toolchain.write_launcher(program, program.parents[1] / "scenario-driver")
+
+
 def scenarios() -> Tally:
     """Scenarios that mix the languages against a real relay."""
     if not any(ROOT.glob("tests/**/test_*.py")):
@@ -210,6 +219,12 @@ def scenarios() -> Tally:
     native.place_python()
     if NODE_SOURCE.exists():
         node_tools()
+    try:
+        swift_driver()
+    except Missing as missing:
+        if in_ci() and os.name != "nt":
+            raise
+        print(f"SKIPPED Swift in scenarios: {missing}", flush=True)
     return counted(
         summary.pytest, interpreter, "-m", "pytest", "-q", "-c", "python/pyproject.toml", "--rootdir", ".", "tests"
     )

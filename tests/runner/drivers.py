@@ -27,6 +27,8 @@ def commands() -> dict[str, list[str]]:
     }
     if (ROOT / "node" / "dist" / "index.js").exists():
         found["node"] = ["node", str(drivers / "driver.mjs")]
+    if (swift := ROOT / "swift" / ".build" / "scenario-driver").exists():
+        found["swift"] = [str(swift)]
     return found
 
 

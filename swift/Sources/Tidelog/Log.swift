@@ -58,16 +58,40 @@ extension Database {
             Transfer(try await later { [native] in try await native.pullFrom(other: other.native) })
         }
 
+        /// Takes over what a relay has of this database and this log lacks.
+        ///
+        /// - Throws: ``TidelogError``: those of ``Workspace/sync(_:)``.
+        @discardableResult
+        public func pullFrom(_ relay: String) async throws -> Transfer {
+            Transfer(try await later { [native] in try await native.pullFromRelay(url: relay) })
+        }
+
         /// Gives another log what this one has and it lacks.
         @discardableResult
         public func pushTo(_ other: Log) async throws -> Transfer {
             Transfer(try await later { [native] in try await native.pushTo(other: other.native) })
         }
 
-        /// Both.
+        /// Gives a relay what this log has and it lacks.
+        ///
+        /// - Throws: ``TidelogError``: those of ``Workspace/sync(_:)``.
+        @discardableResult
+        public func pushTo(_ relay: String) async throws -> Transfer {
+            Transfer(try await later { [native] in try await native.pushToRelay(url: relay) })
+        }
+
+        /// Both, with another log.
         @discardableResult
         public func syncWith(_ other: Log) async throws -> Transfer {
             Transfer(try await later { [native] in try await native.syncWith(other: other.native) })
+        }
+
+        /// Both, with a relay.
+        ///
+        /// - Throws: ``TidelogError``: those of ``Workspace/sync(_:)``.
+        @discardableResult
+        public func syncWith(_ relay: String) async throws -> Transfer {
+            Transfer(try await later { [native] in try await native.syncWithRelay(url: relay) })
         }
     }
 }

@@ -29,6 +29,8 @@ public enum TidelogError: Error, Sendable, Hashable {
     case upgradeNeeded(_ reason: String)
     /// The workspace can be read but not written.
     case readOnly(_ reason: String)
+    /// The workspace is a copy of a device, which can only be read until it has met a peer.
+    case restored(_ reason: String)
     /// The disk is full.
     case diskFull(_ reason: String)
     /// The operating system refused a file operation.
@@ -84,6 +86,7 @@ public enum TidelogError: Error, Sendable, Hashable {
         case .newerFormat(let reason): ("newer_format", reason)
         case .upgradeNeeded(let reason): ("upgrade_needed", reason)
         case .readOnly(let reason): ("read_only", reason)
+        case .restored(let reason): ("restored", reason)
         case .diskFull(let reason): ("disk_full", reason)
         case .io(let reason): ("io", reason)
         case .corrupt(let reason): ("corrupt", reason)
@@ -128,6 +131,7 @@ extension TidelogError {
         case .newerFormat: newerFormat
         case .upgradeNeeded: upgradeNeeded
         case .readOnly: readOnly
+        case .restored: restored
         case .diskFull: diskFull
         case .io: io
         case .corrupt: corrupt
@@ -161,6 +165,7 @@ extension TidelogError {
         case .newerFormat: .newerFormat
         case .upgradeNeeded: .upgradeNeeded
         case .readOnly: .readOnly
+        case .restored: .restored
         case .diskFull: .diskFull
         case .io: .io
         case .corrupt: .corrupt

@@ -28,7 +28,7 @@ internal import TidelogFFI
 public final class Workspace: Sendable {
     let native: TidelogFFI.Workspace
 
-    private init(_ native: TidelogFFI.Workspace) {
+    init(_ native: TidelogFFI.Workspace) {
         self.native = native
     }
 
@@ -64,7 +64,7 @@ public final class Workspace: Sendable {
         return Workspace(try await later { try await .join(path: path, key: key, invite: invite, options: options) })
     }
 
-    private static func path(_ folder: URL) throws -> String {
+    static func path(_ folder: URL) throws -> String {
         guard folder.isFileURL else { throw TidelogError.invalidArgument("a workspace is at the URL of a file") }
         return folder.path(percentEncoded: false)
     }

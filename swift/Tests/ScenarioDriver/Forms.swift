@@ -64,16 +64,19 @@ extension Command {
     var path: URL { URL(filePath: self["path"]!.text) }
     var other: String { self["other"]!.text }
     var policy: Policy { Policy(rawValue: self["policy"]?.text ?? "lww")! }
-    var secret: Tidelog.Key {
-        if let passphrase = self["passphrase"] { return .passphrase(passphrase.text) }
-        if let file = self["key_file"] { return .store(FileKeyStore(file: URL(filePath: file.text))) }
-        return .raw(Data(repeating: UInt8(self["key_byte"]?.int ?? 7), count: 32))
+    var secret: Tidelog.Key { secret("") ?? .raw(Data(repeating: 7, count: 32)) }
+    func secret(_ which: String) -> Tidelog.Key? {
+        if let passphrase = self[which + "passphrase"] { return .passphrase(passphrase.text) }
+        if let file = self[which + "key_file"] { return .store(FileKeyStore(file: URL(filePath: file.text))) }
+        return self[which + "key_byte"].map { .raw(Data(repeating: UInt8($0.int), count: 32)) }
     }
+    func url(_ field: String) -> URL { URL(filePath: self[field]!.text) }
     func duration(_ field: String) -> Duration? { self[field].map { .milliseconds($0.int) } }
 }
 
+/// A command; what is null in it is not said.
 func command(_ line: String) throws -> Command {
-    try JSONDecoder().decode(Value.self, from: Data(line.utf8)).unmarked.map
+    try JSONDecoder().decode(Value.self, from: Data(line.utf8)).unmarked.map.filter { $0.value != .null }
 }
 
 func json(_ answer: Value) throws -> String {

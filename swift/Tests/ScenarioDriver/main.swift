@@ -31,6 +31,24 @@ import func TidelogFFI.advance  // The clock of tests, which no released package
             workspace = try await .join(
                 at: c.path, invite: c["invite"]!.text, key: c.secret, profile: c["profile"]?.text ?? "",
                 timeout: c.duration("timeout_ms"))
+        case "restore":
+            workspace = try await .restore(c.url("from"), at: c.path, backupKey: c.secret("backup_")!, key: c.secret)
+        case "recover":
+            let folder = c["folder"].map { RecoverFrom.folder(URL(filePath: $0.text)) }
+            let source = folder ?? .relay(relay, workspace: c["workspace"]?.text ?? "")
+            workspace = try await .recover(at: c.path, words: c["words"]!.text, key: c.secret, from: source)
+        case "backup":
+            return try await measured { [workspace] in
+                try await workspace!.backup(to: c.url("to"), key: c.secret("backup_"), progress: $0)
+            }
+        case "verify_backup": return try await Workspace.verifyBackup(c.url("from"), key: c.secret("backup_"))
+        case "change_passphrase":
+            try await workspace.changePassphrase(c.secret("new_")!, old: c.secret("old_"))
+        case "recovery_words": return try await workspace.recoveryWords()
+        case "confirm_recovery_words": try await workspace.confirmRecoveryWords(c["words"]!.text)
+        case "add_recovery_device": return try await workspace.addRecoveryDevice()
+        case "restored": return try workspace.restored
+        case "confirm_only_copy": try await workspace.confirmOnlyCopy()
         case "shutdown": try await workspace.shutdown()
         case "identity": return ["id": try workspace.id, "name": try workspace.name]
         case "me": return try workspace.me
@@ -77,6 +95,9 @@ import func TidelogFFI.advance  // The clock of tests, which no released package
         case "pull_from": return try await log(c).pullFrom(players[c.other]!.log(c))
         case "push_to": return try await log(c).pushTo(players[c.other]!.log(c))
         case "log_sync_with": return try await log(c).syncWith(players[c.other]!.log(c))
+        case "pull_from_relay": return try await log(c).pullFrom(relay)
+        case "push_to_relay": return try await log(c).pushTo(relay)
+        case "log_sync_with_relay": return try await log(c).syncWith(relay)
         case let word where word.hasPrefix("doc_"): return try await document(c)
         default: return try await item(c)
         }

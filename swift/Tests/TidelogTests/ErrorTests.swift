@@ -9,7 +9,7 @@ import TidelogFFI
     /// Every kind of the engine. A kind that is missing in `TidelogError.make` does not compile.
     private let kinds: [ErrorKind] = [
         .notFound, .alreadyExists, .alreadyOpen, .wrongKey, .notAWorkspace, .newerFormat, .upgradeNeeded, .readOnly,
-        .diskFull, .io, .corrupt, .tooLarge, .invalidArgument, .invalidValue, .policyConflict, .notAuthorized,
+        .restored, .diskFull, .io, .corrupt, .tooLarge, .invalidArgument, .invalidValue, .policyConflict, .notAuthorized,
         .notAdmitted, .inviteInvalid, .inviteExpired, .timeout, .relayRefused, .network, .protocol, .quotaExceeded,
         .closed, .internal, .forked,
     ]

@@ -116,6 +116,21 @@ import Tidelog
         }
     }
 
+    @Test func logsPullFromARelayAndPushToIt() async throws {
+        try await withTwo { first, second, relay in
+            let (mine, theirs) = (try first.database("apart").log(), try second.database("apart").log())
+            try await first.database("apart").collection("notes").put("a", 1)
+            try await mine.pushTo(relay)
+            try await theirs.pullFrom(relay)
+            #expect(try await theirs.missing(mine.entryIds()).isEmpty)
+            try await second.database("apart").collection("notes").put("a", 2)
+            try await theirs.syncWith(relay)
+            try await mine.syncWith(relay)
+            #expect(try await first.database("apart").collection("notes").get("a") == 2)
+            await refused("network") { try await mine.pullFrom(nowhere) }
+        }
+    }
+
     @Test func replicasInOneProgramAndLogsBecomeEqual() async throws {
         try await withTwo { first, second, _ in
             let (mine, theirs) = (try first.database("apart").log(), try second.database("apart").log())
