@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import subprocess
-import sys
+import tarfile
 import tempfile
 import venv
 from collections.abc import Callable, Iterator
@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import native
+import swift_toolchain
 from native import ROOT
-from suites import NODE_WANTED, must, need, node_tools, python_tools, release_build
+from suites import NODE_WANTED, must, need, node_tools, python_tools, release_build, swift_tools
 
 OUT = native.target_dir() / "package"
 NODE = ROOT / "node"
@@ -101,10 +102,10 @@ def build_npm() -> list[Path]:
     manifest = json.loads((NODE / "package.json").read_text(encoding="utf-8"))
     version, name = manifest["version"], manifest["napi"]["packageName"]
     triple = native.host_triple()
-    platform = subprocess.run(
+    told = subprocess.run(
         ["node", "--input-type=module", "--eval", PLATFORM_OF, triple], cwd=NODE, check=True, capture_output=True
     )
-    tags = json.loads(platform.stdout)
+    tags = json.loads(told.stdout)
     platforms = [f"{name}-{tag['platformArchABI']}" for tag in tags["all"]]
 
     for file in manifest["files"]:
@@ -163,7 +164,146 @@ def try_npm(packages: list[Path]) -> None:
             raise RuntimeError("the first program in Node did not print its item")
 
 
+# Kotlin
+
+KOTLIN = ROOT / "kotlin"
+JNA_SYSTEMS = {"Linux": "linux", "Darwin": "darwin", "Windows": "win32"}
+JNA_MACHINES = {"x86_64": "x86-64", "AMD64": "x86-64", "arm64": "aarch64"}
+POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>user</groupId><artifactId>first</artifactId><version>1</version>
+  <repositories><repository><id>local</id><url>file://{repository}</url></repository></repositories>
+  <dependencies>
+    <dependency><groupId>io.tidelog</groupId><artifactId>tidelog</artifactId><version>{version}</version></dependency>
+  </dependencies>
+  <build>
+    <sourceDirectory>src</sourceDirectory>
+    <plugins>
+      <plugin>
+        <groupId>org.jetbrains.kotlin</groupId><artifactId>kotlin-maven-plugin</artifactId><version>{kotlin}</version>
+        <extensions>true</extensions>
+        <configuration>
+          <jvmTarget>17</jvmTarget>
+          <compilerPlugins><plugin>kotlinx-serialization</plugin></compilerPlugins>
+        </configuration>
+        <dependencies>
+          <dependency>
+            <groupId>org.jetbrains.kotlin</groupId><artifactId>kotlin-maven-serialization</artifactId>
+            <version>{kotlin}</version>
+          </dependency>
+        </dependencies>
+      </plugin>
+      <plugin>
+        <groupId>org.codehaus.mojo</groupId><artifactId>exec-maven-plugin</artifactId><version>3.6.2</version>
+        <configuration><mainClass>FirstKt</mainClass></configuration>
+      </plugin>
+    </plugins>
+  </build>
+</project>
+"""
+
+
+def pom_value(name: str) -> str:
+    """The first value of an element of kotlin/pom.xml."""
+    found = re.search(rf"<{name}>([^<]+)</{name}>", (KOTLIN / "pom.xml").read_text(encoding="utf-8"))
+    if found is None:
+        raise RuntimeError(f"kotlin/pom.xml has no {name}")
+    return found[1]
+
+
+def build_maven() -> list[Path]:
+    """A jar with the native library of this platform inside, where JNA looks for it, and its pom."""
+    maven = need("mvn", "install Maven and a JDK from 17 on")
+    release_build()
+    generated = native.generate("kotlin", "release")
+    out = fresh("kotlin")
+    options = ["-B", "-q", "-ntp", "-Dmaven.test.skip=true", f"-Dtidelog.generated={generated}"]
+    must(maven, *options, "clean", "package", cwd=KOTLIN)
+    version = pom_value("version")
+    jar = out / f"tidelog-{version}.jar"
+    shutil.copy2(KOTLIN / "target" / jar.name, jar)
+    system, machine = platform.system(), platform.machine()
+    library = native.built_module("tidelog_uniffi", "release")
+    with zipfile.ZipFile(jar, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(library, f"{JNA_SYSTEMS[system]}-{JNA_MACHINES.get(machine, machine)}/{library.name}")
+    pom = out / f"tidelog-{version}.pom"
+    shutil.copy2(KOTLIN / "pom.xml", pom)
+    return [jar, pom]
+
+
+def try_maven(packages: list[Path]) -> None:
+    maven = need("mvn", "install Maven and a JDK from 17 on")
+    version = pom_value("version")
+    with empty_folder() as folder:
+        place = folder / "repository" / "io" / "tidelog" / "tidelog" / version
+        place.mkdir(parents=True)
+        for package in packages:
+            shutil.copy2(package, place / package.name)
+        (folder / "src").mkdir()
+        (folder / "src" / "First.kt").write_text(first_program("Kotlin", "kotlin"), encoding="utf-8")
+        pom = POM.format(repository=folder / "repository", version=version, kotlin=pom_value("kotlin.version"))
+        (folder / "pom.xml").write_text(pom, encoding="utf-8")
+        # What an earlier try left in Maven's own store would be taken instead.
+        shutil.rmtree(Path.home() / ".m2" / "repository" / "io" / "tidelog", ignore_errors=True)
+        try:
+            printed = show([maven, "-B", "-q", "-ntp", "compile", "exec:java"], folder)
+        finally:
+            shutil.rmtree(Path.home() / ".m2" / "repository" / "io" / "tidelog", ignore_errors=True)
+        if "Calibrate sensor" not in printed:
+            raise RuntimeError("the first program in Kotlin did not print its item")
+
+
+# Swift
+
+SWIFT = ROOT / "swift"
+USER_PACKAGE = """// swift-tools-version: 6.0
+import PackageDescription
+
+let package = Package(
+    name: "First",
+    platforms: [.macOS(.v14)],
+    dependencies: [.package(path: "tidelog")],
+    targets: [.executableTarget(name: "First", dependencies: [.product(name: "Tidelog", package: "tidelog")])]
+)
+"""
+
+
+def build_swift() -> list[Path]:
+    """An archive of the package for this platform: its sources, the generated module and the native library."""
+    release_build()
+    swift_tools("release")
+    out, stage = fresh("swift"), fresh("swift-stage") / "tidelog"
+    stage.mkdir()
+    for part in ("Sources", "Native"):
+        shutil.copytree(SWIFT / part, stage / part)
+    manifest = (SWIFT / "Package.swift").read_text(encoding="utf-8")
+    # The targets of tests and benchmarks stay here.
+    kept = [line for line in manifest.splitlines(keepends=True) if "Tests/" not in line and "Benchmarks/" not in line]
+    kept = [line for line in kept if ".testTarget(" not in line]
+    (stage / "Package.swift").write_text("".join(kept), encoding="utf-8")
+    shutil.copy2(ROOT / "LICENSE", stage / "LICENSE")
+    archive = out / f"tidelog-swift-{pom_value('version')}-{native.host_triple()}.tar.gz"
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(stage, "tidelog")
+    return [archive]
+
+
+def try_swift(packages: list[Path]) -> None:
+    (archive,) = packages
+    with empty_folder() as folder:
+        with tarfile.open(archive) as packed:
+            packed.extractall(folder, filter="data")
+        (folder / "Package.swift").write_text(USER_PACKAGE, encoding="utf-8")
+        source = folder / "Sources" / "First"
+        source.mkdir(parents=True)
+        (source / "main.swift").write_text(first_program("Swift", "swift"), encoding="utf-8")
+        if "Calibrate sensor" not in show(swift_toolchain.command("swift", "run", "--quiet", "First"), folder):
+            raise RuntimeError("the first program in Swift did not print its item")
+
+
 PACKAGES: dict[str, tuple[Callable[[], list[Path]], Callable[[list[Path]], None]]] = {
     "wheel": (build_wheel, try_wheel),
     "npm": (build_npm, try_npm),
+    "maven": (build_maven, try_maven),
+    "swift": (build_swift, try_swift),
 }
