@@ -230,4 +230,14 @@ def scenarios() -> Tally:
     )
 
 
-SUITES = {"checks": checks, "rust": rust, "python": python, "node": node, "swift": swift, "scenarios": scenarios}
+def packages() -> Tally:
+    """The dry runs of the packages for phones, which cannot be built here."""
+    workspace_build()
+    tally = Tally()
+    for script in ("scripts/xcframework", "scripts/aar"):
+        code, _ = run(sys.executable, script, "--dry-run")
+        tally += Tally(passed=1) if code == 0 else Tally(failed=1)
+    return tally
+
+
+SUITES = {"checks": checks, "rust": rust, "python": python, "node": node, "swift": swift, "scenarios": scenarios, "packages": packages}
