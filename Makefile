@@ -2,11 +2,11 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint demo bench package api clean $(addprefix test-,checks rust python node swift scenarios)
+.PHONY: help test lint demo bench package api clean $(addprefix test-,checks rust python node swift kotlin scenarios)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' Makefile
-	@echo "make test-SUITE       one suite: checks, rust, python, node, swift, scenarios"
+	@echo "make test-SUITE       one suite: checks, rust, python, node, swift, kotlin, scenarios"
 
 test: ## run every test in every language; ends with the sum
 	@$(PYTHON) scripts/test
@@ -30,4 +30,4 @@ api: ## write bindings/uniffi/api.txt, the list of what the boundary exports
 	@$(PYTHON) scripts/api
 
 clean: ## remove everything that was built or installed
-	rm -rf target .venv .cache node/node_modules node/dist node/build swift/.build swift/Native
+	rm -rf target .venv .cache node/node_modules node/dist node/build swift/.build swift/Native kotlin/target

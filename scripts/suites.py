@@ -21,6 +21,8 @@ from summary import Tally
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON_SOURCE = ROOT / "python" / "src" / "tidelog" / "__init__.py"
 NODE_SOURCE = ROOT / "node" / "src" / "index.ts"
+KOTLIN_TESTS = ROOT / "kotlin" / "src" / "test" / "kotlin" / "io" / "tidelog"
+JDK_MIN = 17
 NODE_MIN = 20
 NODE_WANTED = f"Node {NODE_MIN} or newer is needed"
 SUITE_SECONDS_MAX = 45 * 60
@@ -210,6 +212,24 @@ def swift_driver() -> None:
     swift_toolchain.write_launcher(program, program.parents[1] / "scenario-driver")
 
 
+def kotlin() -> Tally:
+    if not any(KOTLIN_TESTS.glob("*Test.kt")):
+        return not_here_yet("kotlin/src/test")
+    return counted(summary.surefire, *kotlin_tools(), "test", cwd=ROOT / "kotlin")
+
+
+def kotlin_tools(profile: str = "debug") -> tuple[str, ...]:
+    """Generates the private module; returns how Maven is called for a library of this profile."""
+    maven, javac = need("mvn", "Maven builds the Kotlin package"), need("javac", f"JDK {JDK_MIN} or newer is needed")
+    version = subprocess.run([javac, "-version"], check=True, capture_output=True, text=True).stdout.split()[-1]
+    if int(version.split(".")[0]) < JDK_MIN:
+        raise Missing(f"JDK {JDK_MIN} or newer is needed, this is {version}")
+    workspace_build()
+    generated = native.generate("kotlin")
+    library = native.built_module("tidelog_uniffi", profile).resolve().parent
+    return maven, "-B", "-ntp", f"-Dtidelog.generated={generated}", f"-Dtidelog.native={library}"
+
+
 def scenarios() -> Tally:
     """Scenarios that mix the languages against a real relay."""
     if not any(ROOT.glob("tests/**/test_*.py")):
@@ -240,4 +260,13 @@ def packages() -> Tally:
     return tally
 
 
-SUITES = {"checks": checks, "rust": rust, "python": python, "node": node, "swift": swift, "scenarios": scenarios, "packages": packages}
+SUITES = {
+    "checks": checks,
+    "rust": rust,
+    "python": python,
+    "node": node,
+    "swift": swift,
+    "kotlin": kotlin,
+    "scenarios": scenarios,
+    "packages": packages,
+}

@@ -102,6 +102,19 @@ def swift(lines: list[str]) -> Tally:
     return tally
 
 
+SUREFIRE_SUM = re.compile(r"^\[\w+\] Tests run: (\d+), Failures: (\d+), Errors: (\d+), Skipped: (\d+)$")
+
+
+def surefire(lines: list[str]) -> Tally:
+    """`mvn test`: the last line without a time is the sum; those of the classes name a time and the class."""
+    tally = Tally()
+    for line in lines:
+        if match := SUREFIRE_SUM.match(line):
+            ran, failures, errors, skipped = map(int, match.groups())
+            tally = Tally(ran - failures - errors - skipped, failures + errors, skipped)
+    return tally
+
+
 def settle(tally: Tally, exit_code: int) -> Tally:
     """A bad exit that counted no failure is a crash; a good exit that counted no test ran nothing: both fail."""
     if tally.failed == 0 and (exit_code != 0 or tally == Tally()):

@@ -78,6 +78,17 @@ class Summary(unittest.TestCase):
     def test_counted_failures_are_not_counted_twice(self):
         self.assertEqual(summary.settle(Tally(5, 2, 0), 1), Tally(5, 2, 0))
 
+    def test_surefire_is_read_from_the_sum_after_the_classes(self):
+        classes = [
+            "[INFO] Tests run: 3, Failures: 0, Errors: 0, Skipped: 0, Time elapsed: 1.2 s -- in io.tidelog.ATest",
+            "[ERROR] Tests run: 4, Failures: 1, Errors: 1, Skipped: 1, Time elapsed: 2 s <<< FAILURE! -- in B",
+        ]
+        self.assertEqual(
+            summary.surefire([*classes, "[ERROR] Tests run: 7, Failures: 1, Errors: 1, Skipped: 1"]), Tally(4, 2, 1)
+        )
+        self.assertEqual(summary.surefire(["[INFO] Tests run: 7, Failures: 0, Errors: 0, Skipped: 0"]), Tally(7, 0, 0))
+        self.assertEqual(summary.surefire(classes), Tally())
+
     def test_a_run_of_no_test_is_a_failure(self):
         self.assertEqual(summary.settle(Tally(), 0), Tally(0, 1, 0))
 

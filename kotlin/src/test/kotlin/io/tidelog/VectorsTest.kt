@@ -1,0 +1,96 @@
+package io.tidelog
+
+import kotlinx.coroutines.runBlocking
+import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.int
+import kotlinx.serialization.json.jsonArray
+import kotlinx.serialization.json.jsonObject
+import kotlinx.serialization.json.jsonPrimitive
+import org.junit.jupiter.api.AfterAll
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.BeforeAll
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
+import org.junit.jupiter.params.ParameterizedTest
+import org.junit.jupiter.params.provider.MethodSource
+import java.nio.file.Path
+import io.tidelog.internal.ErrorKind
+
+/** The query grammar and the errors: the vectors of all languages. */
+internal class VectorsTest {
+    private suspend fun ask(case: JsonObject): List<String> = items.query {
+        @Suppress("UNCHECKED_CAST")
+        (case["where"] as? JsonObject)?.let { where(plain(it) as Map<String, Any?>) }
+        sort(*case.list("sort").toTypedArray())
+        limit = case["limit"]?.jsonPrimitive?.int
+        offset = case["offset"]?.jsonPrimitive?.int ?: 0
+        ids = case["ids"]?.let { case.list("ids") }
+    }.map { it.key }
+
+    private fun JsonObject.list(field: String): List<String> =
+        get(field)?.jsonArray?.map { it.jsonPrimitive.content }.orEmpty()
+
+    @ParameterizedTest
+    @MethodSource("queries")
+    fun `a query gives its keys in order`(case: JsonObject) = runBlocking {
+        assertEquals(case.list("keys"), ask(case))
+    }
+
+    @ParameterizedTest
+    @MethodSource("refused")
+    fun `a query that makes no sense says where`(case: JsonObject) = runBlocking {
+        val error = throws<TidelogException.InvalidArgument> { ask(case) }
+        assertTrue(case.text("says") in error.message!!, error.message)
+    }
+
+    @ParameterizedTest
+    @MethodSource("errors")
+    fun `the exception of a code is its class and carries it`(case: JsonObject) {
+        val kind = ErrorKind.valueOf(case.text("code").uppercase())
+        val error = exception(kind, "why")
+        assertEquals(case.text("code"), error.code)
+        assertEquals("why", error.message)
+        assertEquals("io.tidelog.${case.text("kotlin").replace('.', '$')}", error.javaClass.name)
+    }
+
+    @Test
+    fun `the engine has exactly the codes of the vectors`() {
+        assertEquals(errors().map { it.text("code").uppercase() }.sorted(), ErrorKind.entries.map { it.name }.sorted())
+        assertEquals(ErrorKind.entries.size, TidelogException::class.java.declaredClasses.count(::isError))
+    }
+
+    private fun isError(type: Class<*>) = TidelogException::class.java.isAssignableFrom(type)
+
+    companion object {
+        private val queries = vectors("query.json")
+        private lateinit var workspace: Workspace
+        private lateinit var items: Collection<Value, Item<Value>>
+
+        private fun cases(from: JsonObject, name: String) = from.getValue(name).jsonArray.map(JsonElement::jsonObject)
+
+        @JvmStatic
+        fun queries() = cases(queries, "queries")
+
+        /** Conditions that are no map do not compile here. */
+        @JvmStatic
+        fun refused() = cases(queries, "refused").filter { it["where"] is JsonObject? }
+
+        @JvmStatic
+        fun errors() = cases(vectors("errors.json"), "errors")
+
+        @JvmStatic
+        @BeforeAll
+        fun open(@TempDir folder: Path) = runBlocking {
+            workspace = Workspace.create(folder.resolve("notes.tide"), "Notes", KEY)
+            items = workspace.database("main").items("items")
+            items.putMany(queries.getValue("items").jsonObject.mapValues { Value.of(plain(it.value)) })
+            Unit
+        }
+
+        @JvmStatic
+        @AfterAll
+        fun close() = workspace.close()
+    }
+}
