@@ -2,11 +2,11 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint demo bench package api clean $(addprefix test-,checks rust python node swift kotlin scenarios)
+.PHONY: help test lint demo bench package api clean $(addprefix test-,checks rust python node swift kotlin scenarios packages)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' Makefile
-	@echo "make test-SUITE       one suite: checks, rust, python, node, swift, kotlin, scenarios"
+	@echo "make test-SUITE       one suite: checks, rust, python, node, swift, kotlin, scenarios, packages"
 
 test: ## run every test in every language; ends with the sum
 	@$(PYTHON) scripts/test

@@ -224,10 +224,16 @@ def kotlin_tools(profile: str = "debug") -> tuple[str, ...]:
     version = subprocess.run([javac, "-version"], check=True, capture_output=True, text=True).stdout.split()[-1]
     if int(version.split(".")[0]) < JDK_MIN:
         raise Missing(f"JDK {JDK_MIN} or newer is needed, this is {version}")
-    workspace_build()
-    generated = native.generate("kotlin")
+    if profile == "debug":
+        workspace_build()
+    generated = native.generate("kotlin", profile)
     library = native.built_module("tidelog_uniffi", profile).resolve().parent
     return maven, "-B", "-ntp", f"-Dtidelog.generated={generated}", f"-Dtidelog.native={library}"
+
+
+def kotlin_driver() -> None:
+    """Compiles the program that plays scenarios in Kotlin."""
+    must(*kotlin_tools(), "-q", "test-compile", cwd=ROOT / "kotlin")
 
 
 def scenarios() -> Tally:
@@ -239,12 +245,13 @@ def scenarios() -> Tally:
     native.place_python()
     if NODE_SOURCE.exists():
         node_tools()
-    try:
-        swift_driver()
-    except Missing as missing:
-        if in_ci() and os.name != "nt":
-            raise
-        print(f"SKIPPED Swift in scenarios: {missing}", flush=True)
+    for language, build in (("Swift", swift_driver), ("Kotlin", kotlin_driver)):
+        try:
+            build()
+        except Missing as missing:
+            if in_ci() and os.name != "nt":
+                raise
+            print(f"SKIPPED {language} in scenarios: {missing}", flush=True)
     return counted(
         summary.pytest, interpreter, "-m", "pytest", "-q", "-c", "python/pyproject.toml", "--rootdir", ".", "tests"
     )

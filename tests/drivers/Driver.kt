@@ -43,8 +43,9 @@ class Command(val all: Map<String, JsonElement>) {
     fun list(name: String) = get(name)!!.jsonArray.map { Command(it.jsonObject) }; fun value(name: String) = plain(all.getValue(name))
     val log get() = database.log(); val otherLog get() = other().log; val items get() = collection(); val given get() = Value.of(value("value"))
     val item get() = need("key"); val stream get() = role.streams.getValue(need("stream")); fun other() = Command(all + ("by" to get("other")!!))
-    fun key() = text("passphrase")?.let(Key::passphrase) ?: text("key_file")?.let { Key.fromStore(KeyFile(Path.of(it))) }
-        ?: Key.raw(ByteArray(32) { (int("key_byte") ?: 7).toByte() })
+    fun key(which: String = "", otherwise: Int? = 7) = text(which + "passphrase")?.let(Key::passphrase)
+        ?: text("key_file")?.let { Key.fromStore(KeyFile(Path.of(it))) }
+        ?: (int(which + "key_byte") ?: otherwise)?.let { byte -> Key.raw(ByteArray(32) { byte.toByte() }) }
     fun <T, R> of(found: io.tidelog.Collection<T, R>) = text("of")?.let { if (it == "me") found.own() else found.of(it) } ?: found
     val policy get() = Policy.valueOf((text("policy") ?: "lww").uppercase())
     fun collection(from: Database = database): io.tidelog.Collection<Value, *> =
@@ -115,9 +116,9 @@ suspend fun putMany(c: Command, told: Progressing) = (c.items as io.tidelog.Coll
     .putMany(c.list("items").map { i -> i.text("key")?.let { Item(it, i.given) } ?: i.given }, told)
 suspend fun Command.answer(): Any? = when (val op = need("op")) {
     "reset" -> { roles.values.forEach { it.workspace?.shutdown() }; roles.clear() }; "advance" -> advance(long("ms")!!.toULong())
-    "create" -> role.workspace = Workspace.create(Path.of(need("path")), need("name"), key())
-    "open" -> role.workspace = Workspace.open(Path.of(need("path")), key(), text("create"))
-    "join" -> role.workspace = Workspace.join(Path.of(need("path")), need("invite"), key(), text("profile") ?: "", time("timeout_ms"))
+    "create" -> role.workspace = Workspace.create(Path.of(need("path")), need("name"), key()!!)
+    "open" -> role.workspace = Workspace.open(Path.of(need("path")), key()!!, text("create"))
+    "join" -> role.workspace = Workspace.join(Path.of(need("path")), need("invite"), key()!!, text("profile") ?: "", time("timeout_ms"))
     "shutdown" -> workspace.shutdown(); "identity" -> mapOf("id" to workspace.id, "name" to workspace.name); "me" -> workspace.me
     "set_profile" -> workspace.setProfile(need("name")); "members" -> workspace.members(); "devices" -> workspace.devices()
     "invite" -> workspace.invite(need("relay"), text("role")?.let { io.tidelog.Role.valueOf(it.uppercase()) }, time("expires_in_ms"), flag("auto_approve"), int("uses"), flag("same_user"))
@@ -140,6 +141,14 @@ suspend fun Command.answer(): Any? = when (val op = need("op")) {
     "log_sync_with" -> log.syncWith(otherLog); "watch_workspace" -> begin(this, workspace.watch(text("pattern"), flag("initial")))
     "watch_database" -> begin(this, database.watch()); "watch" -> begin(this, items.watch(text("key"), flag("initial")))
     "doc_watch" -> begin(this, document.watch()); "live" -> begin(this, items.live(query())); "link_events" -> begin(this, link.events())
+    "change_passphrase" -> workspace.changePassphrase(key("new_")!!, key("old_", null))
+    "recovery_words" -> workspace.recoveryWords(); "confirm_recovery_words" -> workspace.confirmRecoveryWords(need("words"))
+    "add_recovery_device" -> workspace.addRecoveryDevice(); "restored" -> workspace.restored; "confirm_only_copy" -> workspace.confirmOnlyCopy()
+    "backup" -> measured { workspace.backup(Path.of(need("to")), key("backup_", null), it) }
+    "verify_backup" -> Workspace.verifyBackup(Path.of(need("from")), key("backup_", null))
+    "restore" -> role.workspace = Workspace.restore(Path.of(need("from")), Path.of(need("path")), key("backup_")!!, key())
+    "recover" -> role.workspace = Workspace.recover(Path.of(need("path")), need("words"), key()!!, text("folder")?.let { RecoverFrom.Folder(Path.of(it)) }
+        ?: RecoverFrom.Relay(need("relay"), need("workspace")))
     "next" -> next(this); "end" -> stream.first.cancelAndJoin()
     "put_record" -> Command(get("record")!!.jsonObject).let { r ->
         records().put(Record(r.need("id"), r.need("title"), r.text("when")?.let(Instant::parse), UUID.fromString(r.need("uid")),

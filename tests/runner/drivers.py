@@ -27,6 +27,11 @@ def commands() -> dict[str, list[str]]:
     }
     if (ROOT / "node" / "dist" / "index.js").exists():
         found["node"] = ["node", str(drivers / "driver.mjs")]
+    kotlin = ROOT / "kotlin" / "target"
+    if (kotlin / "test-classes" / "io" / "tidelog" / "scenarios").exists():
+        parts = [kotlin / "test-classes", kotlin / "classes", kotlin / "libs" / "*"]
+        java = ["java", "-Xshare:auto", "-XX:+UseSerialGC", "-cp", os.pathsep.join(map(str, parts))]
+        found["kotlin"] = [*java, f"-Djna.library.path={TARGET}", "io.tidelog.scenarios.DriverKt"]
     if (swift := ROOT / "swift" / ".build" / "scenario-driver").exists():
         found["swift"] = [str(swift)]
     return found

@@ -124,7 +124,7 @@ fn sealing_key(environment: &Environment, key: &Key) -> Result<VaultKey> {
 pub(super) fn read_sealed(storage: &dyn Storage) -> Result<Option<Vec<u8>>> {
     read_file(storage, VAULT, VAULT_LEN_MAX).map_err(|error| match error.kind() {
         std::io::ErrorKind::FileTooLarge => VaultError::NotAVault.into(),
-        _ => Error::new(ErrorKind::Io, "cannot read the vault of the workspace").with_source(error),
+        _ => Error::new(io_kind(&error), "cannot read the vault of the workspace").with_source(error),
     })
 }
 

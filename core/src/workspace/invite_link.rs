@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     fn link(user: Option<UserId>) -> InviteLink {
-        let relay = ("wss://relay.example.org/a?b=c&r=d".to_owned(), [3; 32]);
+        let relay = ("wss://relay.example.org/a?token=b=c%26d".to_owned(), [3; 32]);
         InviteLink::new(WorkspaceId([1; 32]), [2; 32], relay, user, vec![EntryId([4; 32]), EntryId([5; 32])])
     }
 

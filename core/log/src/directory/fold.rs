@@ -1,5 +1,7 @@
 //! The fold itself: takes in entries one by one, and keeps what follows from them.
 
+#![allow(clippy::result_large_err, reason = "an operation that is handed back is no error")]
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
 

@@ -18,6 +18,9 @@ public class Key private constructor(private val make: () -> NativeKey) {
 
     override fun toString(): String = "Key(..)"
 
+    internal suspend fun <R> useWith(other: Key?, action: suspend (NativeKey, NativeKey?) -> R): R =
+        use { first -> other.useIfAny { second -> action(first, second) } }
+
     public companion object {
         /** A passphrase, stretched before it is used. */
         public fun passphrase(passphrase: String): Key = Key { NativeKey.passphrase(passphrase) }
@@ -35,6 +38,10 @@ public class Key private constructor(private val make: () -> NativeKey) {
         public fun fromStore(store: KeyStore): Key = Key { NativeKey.fromStore(NativeStore(store)) }
     }
 }
+
+/** Does the same with a key or without one. */
+internal suspend fun <R> Key?.useIfAny(action: suspend (NativeKey?) -> R): R =
+    if (this == null) action(null) else use { action(it) }
 
 /**
  * A place of the platform that keeps one key of 32 bytes: the Android Keystore, a keychain, a file that only the

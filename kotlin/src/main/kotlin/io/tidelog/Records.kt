@@ -1,6 +1,8 @@
 package io.tidelog
 
 import kotlin.time.Instant
+import io.tidelog.internal.BackupInfo as NativeBackupInfo
+import io.tidelog.internal.BackupReport as NativeBackupReport
 import io.tidelog.internal.Change as NativeChange
 import io.tidelog.internal.Changes as NativeChanges
 import io.tidelog.internal.Device as NativeDevice
@@ -14,6 +16,7 @@ import io.tidelog.internal.LogChange as NativeLogChange
 import io.tidelog.internal.Me as NativeMe
 import io.tidelog.internal.Member as NativeMember
 import io.tidelog.internal.Progress as NativeProgress
+import io.tidelog.internal.RecoverFrom as NativeRecoverFrom
 import io.tidelog.internal.Stats as NativeStats
 import io.tidelog.internal.SyncReport as NativeSyncReport
 import io.tidelog.internal.Transfer as NativeTransfer
@@ -64,6 +67,16 @@ internal fun NativeVerifyReport.toVerifyReport() = VerifyReport(
     damaged.toLong(),
     problems,
 )
+
+internal fun NativeBackupReport.toBackupReport() = BackupReport(entries.toLong(), bytes.toLong(), copied.toLong(), key)
+
+internal fun NativeBackupInfo.toBackupInfo() =
+    BackupInfo(workspace, time(madeMs), entries.toLong(), bytes.toLong(), key, problems)
+
+internal fun RecoverFrom.toNative() = when (this) {
+    is RecoverFrom.Folder -> NativeRecoverFrom(folder = path.toString(), relay = null, workspace = null)
+    is RecoverFrom.Relay -> NativeRecoverFrom(folder = null, relay = url, workspace = workspace)
+}
 
 internal fun NativeVersion.toVersion() = Version(entry, author, user, time(hlcMs), kind, value?.toValue(), local)
 

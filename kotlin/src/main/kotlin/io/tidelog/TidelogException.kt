@@ -46,6 +46,9 @@ public sealed class TidelogException(
     /** The workspace can be read but not written. */
     public class ReadOnly internal constructor(message: String) : TidelogException("read_only", message)
 
+    /** This is a copy of a device, which can only be read until it has met a peer. */
+    public class Restored internal constructor(message: String) : TidelogException("restored", message)
+
     /** The disk is full. */
     public class DiskFull internal constructor(message: String) : TidelogException("disk_full", message)
 
@@ -117,6 +120,7 @@ internal fun exception(kind: ErrorKind, reason: String): TidelogException = when
     ErrorKind.NEWER_FORMAT -> TidelogException.NewerFormat(reason)
     ErrorKind.UPGRADE_NEEDED -> TidelogException.UpgradeNeeded(reason)
     ErrorKind.READ_ONLY -> TidelogException.ReadOnly(reason)
+    ErrorKind.RESTORED -> TidelogException.Restored(reason)
     ErrorKind.DISK_FULL -> TidelogException.DiskFull(reason)
     ErrorKind.IO -> TidelogException.Io(reason)
     ErrorKind.CORRUPT -> TidelogException.Corrupt(reason)

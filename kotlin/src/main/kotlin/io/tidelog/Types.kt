@@ -1,5 +1,6 @@
 package io.tidelog
 
+import java.nio.file.Path
 import kotlin.time.Instant
 
 /** What merges concurrent writes to the items of a collection; part of the collection's identity. */
@@ -179,6 +180,28 @@ public data class VerifyReport(
     val damaged: Long,
     val problems: List<String>,
 )
+
+/** What a backup holds, what was copied this time, and what opens it: its `own` key, or that of the `workspace`. */
+public data class BackupReport(val entries: Long, val bytes: Long, val copied: Long, val key: String)
+
+/** What is in a backup, and what is wrong with it: nothing if [problems] is empty. */
+public data class BackupInfo(
+    val workspace: String,
+    val made: Instant,
+    val entries: Long,
+    val bytes: Long,
+    val key: String,
+    val problems: List<String>,
+)
+
+/** Where a lost workspace still is. */
+public sealed interface RecoverFrom {
+    /** A backup, or the folder of another member's workspace. */
+    public data class Folder(val path: Path) : RecoverFrom
+
+    /** A relay, and the id of the workspace there. */
+    public data class Relay(val url: String, val workspace: String) : RecoverFrom
+}
 
 /** Entries asked of a log, and the ids of those it lacks. */
 public data class Entries(val entries: List<ByteArray>, val missing: List<String>)

@@ -11,6 +11,7 @@ import io.tidelog.internal.InviteOptions
 import io.tidelog.internal.JoinOptions
 import io.tidelog.internal.WatchOptions
 import io.tidelog.internal.Workspace as NativeWorkspace
+import io.tidelog.internal.verifyBackup as nativeVerifyBackup
 
 /**
  * An open workspace.
@@ -35,6 +36,9 @@ import io.tidelog.internal.Workspace as NativeWorkspace
  * [close] every call fails with [TidelogException.Closed].
  */
 public class Workspace private constructor(private val handle: NativeWorkspace) : AutoCloseable {
+    @Volatile
+    private var closed = false
+
     /** Its id. */
     public val id: String get() = call { handle.id() }
 
@@ -129,10 +133,45 @@ public class Workspace private constructor(private val handle: NativeWorkspace) 
     public suspend fun verify(progress: Progressing? = null): VerifyReport =
         call { metered(progress) { handle.verify(it) } }.toVerifyReport()
 
+    /** Makes another passphrase the one that opens this workspace on this device; [old], if given, has to fit. */
+    public suspend fun changePassphrase(new: String, old: String? = null): Unit =
+        changePassphrase(Key.passphrase(new), old?.let(Key::passphrase))
+
+    /** Makes another key the one that opens this workspace on this device; [old], if given, has to be the present one. */
+    public suspend fun changePassphrase(new: Key, old: Key? = null): Unit =
+        call { new.useWith(old) { fresh, present -> handle.changePassphrase(present, fresh) } }
+
+    /** The 24 words that stand for the root of this workspace, until they are confirmed. */
+    public suspend fun recoveryWords(): String = call { handle.recoveryWords() }
+
+    /** Takes the recovery words back from who wrote them down; right ones are erased from this device. */
+    public suspend fun confirmRecoveryWords(words: String): Unit = call { handle.confirmRecoveryWords(words) }
+
+    /** Makes a device of this user that exists as 24 words only. They are not shown again. */
+    public suspend fun addRecoveryDevice(): String = call { handle.addRecoveryDevice() }
+
+    /**
+     * Copies the workspace as it is now into a folder; into that of an earlier backup, only what is new. The key is the
+     * backup's own.
+     *
+     * [progress] hears now and then how many bytes are copied. If it throws, or the coroutine is cancelled, the backup
+     * ends, and the next one goes on.
+     */
+    public suspend fun backup(to: Path, key: Key? = null, progress: Progressing? = null): BackupReport = call {
+        key.useIfAny { own -> metered(progress) { handle.backup(to.toString(), own, it) } }
+    }.toBackupReport()
+
+    /** Whether this is a copy of a device, which can only be read until it has met a peer. */
+    public val restored: Boolean get() = call { handle.restored() }
+
+    /** Goes on without having met a peer: no other copy of this device is in use. */
+    public suspend fun confirmOnlyCopy(): Unit = call { handle.confirmOnlyCopy() }
+
     /** Ends links and flows and releases the folder. A second shutdown does nothing. */
     public suspend fun shutdown(): Unit = withContext(NonCancellable) {
         try {
             call { handle.shutdown() }
+            closed = true
             handle.destroy()
         } catch (_: TidelogException.Closed) {
             // Another shutdown was first.
@@ -143,7 +182,7 @@ public class Workspace private constructor(private val handle: NativeWorkspace) 
     private inline fun <R> call(action: () -> R): R = try {
         native(action)
     } catch (error: IllegalStateException) {
-        throw if (error is CancellationException) error else TidelogException.Closed("the workspace is closed")
+        throw if (closed && error !is CancellationException) TidelogException.Closed("the workspace is closed") else error
     }
 
     /** Shuts down like [shutdown], blocking the thread for some milliseconds: the end of a `use` block. */
@@ -189,6 +228,34 @@ public class Workspace private constructor(private val handle: NativeWorkspace) 
             val options = JoinOptions(profile, timeout?.toMillis())
             return opened(key) { NativeWorkspace.join(path.toString(), it, invite, options) }
         }
+
+        /** Reads a backup and checks it; with a key, also that this opens it. */
+        public suspend fun verifyBackup(from: Path, key: Key? = null, progress: Progressing? = null): BackupInfo {
+            Callbacks.keepThreadsAttached
+            return native {
+                key.useIfAny { own -> metered(progress) { nativeVerifyBackup(from.toString(), own, it) } }
+            }.toBackupInfo()
+        }
+
+        /**
+         * Makes the workspace of a backup anew in an empty folder. [backupKey] opens the backup, [key] the workspace
+         * from then on, the same if there is none. It can only be read until it has met a peer: see [restored].
+         */
+        public suspend fun restore(
+            from: Path,
+            path: Path,
+            backupKey: Key,
+            key: Key? = null,
+            progress: Progressing? = null,
+        ): Workspace = opened(backupKey) { opening ->
+            key.useIfAny { own ->
+                metered(progress) { NativeWorkspace.restore(from.toString(), path.toString(), opening, own, it) }
+            }
+        }
+
+        /** Gets a workspace back with recovery words, as a new device in an empty folder. */
+        public suspend fun recover(path: Path, words: String, key: Key, from: RecoverFrom): Workspace =
+            opened(key) { NativeWorkspace.recover(path.toString(), it, words, from.toNative()) }
 
         private suspend fun opened(key: Key, open: suspend (io.tidelog.internal.Key) -> NativeWorkspace): Workspace {
             Callbacks.keepThreadsAttached
