@@ -53,7 +53,7 @@ test('device keys follow from the seed', () => {
   const id = createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32)
   assert.equal(id.toString('hex'), device.device)
   assert.equal(sign(null, Buffer.alloc(0), key).toString('hex'), device.signature_of_empty)
-  assert.equal(hkdf(bytes(device.seed), salt, 'TIDE1 dev local').toString('hex'), device.local_key)
+  assert.equal(hkdf(bytes(device.seed), bytes(device.workspace), 'TIDE1 dev local').toString('hex'), device.local_key)
   const user = sha256(tag('TIDE1 user'), bytes(device.workspace), id).subarray(0, 16)
   assert.equal(user.toString('hex'), device.user)
 })

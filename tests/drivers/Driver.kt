@@ -59,7 +59,7 @@ class Command(val all: Map<String, JsonElement>) {
 
 fun plain(json: JsonElement): Any? = when (json) {
     JsonNull -> null; is JsonArray -> json.map(::plain)
-    is JsonPrimitive -> if (json.isString) json.content else json.booleanOrNull ?: json.longOrNull ?: json.double
+    is JsonPrimitive -> if (json.isString) json.content else json.booleanOrNull ?: json.content.toLongOrNull() ?: json.double
     is JsonObject -> if (json.keys == setOf("\$bytes")) Base64.getDecoder().decode(json.getValue("\$bytes").jsonPrimitive.content) else json.mapValues { plain(it.value) }
 }
 fun base64(bytes: ByteArray) = Base64.getEncoder().encodeToString(bytes)!!; fun snake(name: String) = name.replace(Regex("[A-Z]")) { "_" + it.value.lowercase() }

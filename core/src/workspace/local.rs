@@ -41,8 +41,9 @@ impl Local {
     /// Reads the file; a missing one is empty.
     pub(crate) fn load(storage: &dyn Storage, key: &Secret) -> Result<Self> {
         let corrupt = || Error::new(ErrorKind::Corrupt, "the file `local` of the workspace is damaged");
-        let read = read_file(storage, FILE, FILE_BYTES_MAX)
-            .map_err(|error| Error::new(ErrorKind::Io, "cannot read the file `local`").with_source(error))?;
+        let read = read_file(storage, FILE, FILE_BYTES_MAX).map_err(|error| {
+            Error::new(io_kind(&error), "cannot read the file `local`").with_source(error)
+        })?;
         let Some(bytes) = read else { return Ok(Self::default()) };
         let plain = cobblestone::open(key, &[CONTEXT], &bytes).map_err(|_| corrupt())?;
         let value = cbor::decode(&plain).map_err(|_| corrupt())?;
