@@ -45,6 +45,7 @@ struct Record {
     done: bool,
 }
 
+#[allow(clippy::large_enum_variant, reason = "there are few")]
 enum Stream {
     Watch(Watch),
     /// With the command it was begun by, and whether its first result is told.

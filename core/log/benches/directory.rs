@@ -79,7 +79,7 @@ fn fill(workspace: &TestWorkspace, storage: Arc<dyn Storage>) -> Vec<Entry> {
         operations.push(match number % 10 {
             0..4 => Op::SetRole {
                 user: user(one),
-                role: if number / USERS % 2 == 0 { Role::Admin } else { Role::Writer },
+                role: if (number / USERS).is_multiple_of(2) { Role::Admin } else { Role::Writer },
                 cuts: vec![],
             },
             4..9 => Op::KeyGrant {

@@ -66,7 +66,10 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 
 /// The mailboxes of the relay: the hash of each one's token, and its letters.
 #[derive(Default)]
-struct Mail(Mutex<BTreeMap<BoxId, ([u8; 32], Vec<Vec<u8>>)>>);
+struct Mail(Mutex<BTreeMap<BoxId, Letters>>);
+
+/// What opens a box, and what lies in it.
+type Letters = ([u8; 32], Vec<Vec<u8>>);
 
 /// The relay as far as a session needs it: one workspace, and letters.
 struct RelayHost {

@@ -1,6 +1,8 @@
 //! The program `tidelog` from outside: what it prints, what it leaves, how it exits. Workspaces have
 //! raw keys, because stretching a passphrase takes time by design; one test has a passphrase.
 
+#![allow(clippy::disallowed_methods, reason = "how long a program takes is what is tested")]
+
 mod data;
 mod import;
 mod query;

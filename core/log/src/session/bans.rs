@@ -79,7 +79,7 @@ mod tests {
 
     fn peer(number: usize) -> Peer {
         let mut id = [0; 32];
-        id[..8].copy_from_slice(&number.to_le_bytes());
+        id[..8].copy_from_slice(&(number as u64).to_le_bytes());
         Peer::Device(DeviceId(id))
     }
 

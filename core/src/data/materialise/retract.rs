@@ -29,6 +29,9 @@ use crate::value::cbor;
 /// The items to be found again, each with the entry whose loss made that necessary.
 type Touched = BTreeMap<Vec<u8>, (Scope, String, Source)>;
 
+/// An entry that counts again or no longer, and its steps by number.
+type Steps = (Source, Vec<(u32, Step)>);
+
 impl<K: Unseal> Materialiser<K> {
     /// Takes back entries that were applied.
     pub(super) fn take_back(
@@ -110,7 +113,7 @@ impl<K: Unseal> Materialiser<K> {
         key: &str,
         arrival: u64,
         held: &dyn Held,
-    ) -> Result<Option<(Source, Vec<(u32, Step)>)>, LogError> {
+    ) -> Result<Option<Steps>, LogError> {
         let Some(entry) = read(held, arrival) else { return Ok(None) };
         let opened = self.opened_again(arrival, &entry);
         Ok(opened.and_then(|(source, targets)| {

@@ -85,7 +85,11 @@ impl Device {
 
     fn environment(&mut self) -> Environment {
         self.starts += 1;
-        let seed = sha256(&[&self.seed.to_le_bytes(), &[self.number as u8], &self.starts.to_le_bytes()]);
+        let seed = sha256(&[
+            &self.seed.to_le_bytes(),
+            &[u8::try_from(self.number).expect("few devices")],
+            &self.starts.to_le_bytes(),
+        ]);
         let seed = u64::from_le_bytes(*seed.first_chunk().expect("32 bytes"));
         let random = Arc::new(SeededRandom::new(seed));
         Environment::test(Arc::new(self.storage.clone()), Arc::clone(&self.clock) as Arc<_>, random)

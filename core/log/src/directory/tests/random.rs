@@ -194,16 +194,16 @@ pub(super) fn user(number: usize) -> UserId {
 
 /// The id of entry `number`: of genesis the real one.
 pub(super) fn id(number: usize) -> EntryId {
-    if number == 0 { POOL.genesis.id() } else { EntryId(sha256(&[b"node", &number.to_le_bytes()])) }
+    if number == 0 { POOL.genesis.id() } else { EntryId(sha256(&[b"node", &(number as u64).to_le_bytes()])) }
 }
 
 /// The id of data entry `seq` of a device; nobody forks here.
 pub(super) fn data_id(device: usize, seq: u64) -> EntryId {
-    EntryId(sha256(&[b"data", &device.to_le_bytes(), &seq.to_le_bytes()]))
+    EntryId(sha256(&[b"data", &(device as u64).to_le_bytes(), &seq.to_le_bytes()]))
 }
 
 fn commit(node: usize) -> [u8; 32] {
-    sha256(&[b"commit", &node.to_le_bytes()])
+    sha256(&[b"commit", &(node as u64).to_le_bytes()])
 }
 
 /// The key that entry `node` publishes.
@@ -331,7 +331,7 @@ impl History {
         directory.insert(&POOL.genesis, None).expect("genesis");
         let mut open: Vec<usize> = (1..self.len()).filter(|&node| held[node]).collect();
         if seed != 0 {
-            open.sort_by_key(|node| sha256(&[&seed.to_le_bytes(), &node.to_le_bytes()]));
+            open.sort_by_key(|node| sha256(&[&seed.to_le_bytes(), &(*node as u64).to_le_bytes()]));
         }
         let mut fold = Fold::clone(&directory.0);
         while !open.is_empty() {
