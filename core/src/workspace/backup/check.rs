@@ -131,7 +131,7 @@ fn count(from: &Arc<dyn Storage>, problems: &mut Vec<String>) -> Result<u64> {
     let report = segments.inspect(&mut |_, _| Ok::<_, SegmentError>(())).map_err(LogError::from)?;
     for damage in report.damaged {
         problems.push(format!(
-            "{} bytes from byte {} of {}",
+            "{} bytes from byte {} of {} cannot be read",
             damage.length,
             damage.offset,
             segment_path(damage.segment)
