@@ -1,17 +1,19 @@
 """The packages that users install: how each is built, and how it is tried.
 
-Every package is tried as a user would: installed into an empty folder outside the repository, where the first program of
-README.md runs. What is built is of this machine's platform; the others are built by the same commands on theirs.
+Every package is tried as a user would: installed into an empty folder outside the repository, where the first program
+of README.md runs. What is built is of this machine's platform; the others are built by the same commands on theirs.
 """
 
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
 import tarfile
 import tempfile
 import venv
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path

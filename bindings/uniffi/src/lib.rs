@@ -7,8 +7,8 @@
 //!   executor of a host will do, and a host that stops waiting does not undo a write.
 //! * Everything returns [`Result`]: a Swift function that cannot throw would end the process where
 //!   the engine reports a bug.
-//! * Records and enums are those of `tidelog-api`, described in place ([`types`]); application data
-//!   crosses as one tree ([`value`]) in the buffer of its call.
+//! * Records and enums are those of `tidelog-api`, described in place (`types`); application data
+//!   crosses as one tree (`value`) in the buffer of its call.
 //! * Streams are pulled with `next`.
 #![deny(missing_docs)]
 

@@ -140,7 +140,7 @@ impl Workspace {
     }
 
     /// Ends links and streams, finishes what was begun and releases the folder. Afterwards every call fails
-    /// with [`Closed`](crate::ErrorKind::Closed); a second shutdown does nothing.
+    /// with `closed`; a second shutdown does nothing.
     pub async fn shutdown(&self) -> Result<()> {
         Ok(self.0.shutdown().await?)
     }

@@ -44,7 +44,6 @@ def join(
 def join(
     path: str, key: str | bytes | KeyStore, invite: str, profile: str, timeout_ms: int | None, on: EventLoop
 ) -> asyncio.Future[Workspace]: ...
-
 @overload
 def verify_backup(
     path: str, key: str | bytes | KeyStore | None, meter: Meter, progress: _Progress | None, on: None = None
@@ -173,9 +172,13 @@ class Workspace:
     @overload
     def verify(self, meter: Meter, progress: None, on: EventLoop) -> asyncio.Future[_Record]: ...
     @overload
-    def change_passphrase(self, old: str | bytes | KeyStore | None, new: str | bytes | KeyStore, on: None = None) -> None: ...
+    def change_passphrase(
+        self, old: str | bytes | KeyStore | None, new: str | bytes | KeyStore, on: None = None
+    ) -> None: ...
     @overload
-    def change_passphrase(self, old: str | bytes | KeyStore | None, new: str | bytes | KeyStore, on: EventLoop) -> asyncio.Future[None]: ...
+    def change_passphrase(
+        self, old: str | bytes | KeyStore | None, new: str | bytes | KeyStore, on: EventLoop
+    ) -> asyncio.Future[None]: ...
     @overload
     def recovery_words(self, on: None = None) -> str: ...
     @overload
