@@ -100,6 +100,11 @@ class Play:
             {"by": first, "op": "connect", "relay": "$relay"},
             *({"by": role, **join, "path": f"$path_{role}", "profile": role.upper()} for role in others),
             {"by": first, "op": "stop"},
+            # A joiner is done once the relay holds its name; whether the link brought it to the first before it was
+            # stopped is chance, and steps count entries.
+            {"by": first, "op": "sync", "relay": "$relay"},
+            {"by": others[-1], "op": "stats", "pick": "root", "save": "given_root"},
+            {"by": first, "op": "stats", "pick": "root", "is": "$given_root"},
         ]
 
     def step(self, step: dict[str, Any]) -> None:
