@@ -249,6 +249,23 @@ fn a_verification_that_is_broken_off_reports_what_it_read() {
 }
 
 #[test]
+fn verify_finds_no_fault_with_what_is_written_while_it_reads() {
+    let workspace = TestWorkspace::new(11);
+    let (_, log) = founded(&workspace);
+    write(&log, &workspace, 10);
+    let mut writing = |_, _| {
+        write(&log, &workspace, 1);
+        ControlFlow::Continue(())
+    };
+    assert_eq!(log.verify(&mut writing).expect("reads").problems, [""; 0]);
+    let before = log.view().expect("view");
+    let count = log.arrivals();
+    write(&log, &workspace, 3);
+    let report = log.verify_as_of(&before, &mut |_, _| ControlFlow::Continue(())).expect("reads");
+    assert_eq!((report.entries, report.problems), (count, vec![]));
+}
+
+#[test]
 fn a_closed_log_answers_closed_and_frees_its_folder() {
     let workspace = TestWorkspace::new(12);
     let (storage, log) = founded(&workspace);

@@ -8,6 +8,7 @@ use crate::crypto::PublicKey;
 use crate::entry::Entry;
 use crate::ids::{DeviceId, EntryId, StreamId};
 use crate::segments::{Place, SegmentError};
+use crate::state::StateView;
 
 /// Problems that a report spells out; more are only counted.
 const PROBLEMS_NAMED_MAX: usize = 100;
@@ -52,6 +53,7 @@ impl Log {
     /// Reads every entry and checks its hash, its chain, the signature that vouches for it, and
     /// that the index names it at its place. `progress` hears the number of entries read and the
     /// number there should be, and may break it off: then the report is of what was read until then.
+    /// What is written meanwhile is not looked at.
     ///
     /// # Errors
     ///
@@ -60,9 +62,19 @@ impl Log {
         &self,
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<VerifyReport, LogError> {
-        let view = self.view()?;
+        self.verify_as_of(&self.view()?, progress)
+    }
+
+    /// Checks what was applied when the view was taken. The segments run ahead of the state while a
+    /// group is being written, and both may grow during the check.
+    pub(super) fn verify_as_of(
+        &self,
+        view: &StateView,
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<VerifyReport, LogError> {
         let directory = self.directory();
-        let total = self.arrivals();
+        let applied = index::applied(view)?;
+        let total = applied.map_or(0, |(arrival, _)| arrival);
         let mut report = VerifyReport::default();
         let mut held: HashSet<EntryId> = HashSet::new();
         let mut unsigned: HashMap<(StreamId, DeviceId), EntryId> = HashMap::new();
@@ -71,8 +83,8 @@ impl Log {
             let id = entry.id();
             report.entries += 1;
             report.bytes += entry.len() as u64;
-            let indexed = index::arrival_of(&view, &id)?
-                .map(|arrival| index::entry_at(&view, arrival))
+            let indexed = index::arrival_of(view, &id)?
+                .map(|arrival| index::entry_at(view, arrival))
                 .transpose()?
                 .flatten();
             if indexed.is_none_or(|(_, at)| at != place) {
@@ -96,6 +108,9 @@ impl Log {
             Ok::<_, LogError>(report.entries)
         };
         let scan = self.inner.shared.segments.scan(&mut |place, entry| {
+            if applied.is_none_or(|(_, last)| place > last) {
+                return Ok(());
+            }
             let read = check(place, &entry).map_err(End::Failed)?;
             match progress(read, total) {
                 ControlFlow::Continue(()) => Ok(()),
@@ -113,11 +128,12 @@ impl Log {
         for damage in scan.damaged {
             report.problem(format!("{} bytes of segment {} are damaged", damage.length, damage.segment));
         }
-        for (_, id) in self.ids_after(0)? {
+        index::entries_after(view, 0, &mut |_, id, _| {
             if !held.contains(&id) {
                 report.problem(format!("entry {id} is indexed but not in the segments"));
             }
-        }
+            ControlFlow::Continue(())
+        })?;
         Ok(report)
     }
 }
