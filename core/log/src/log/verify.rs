@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
+use serde::Serialize;
+
 use super::{Log, LogError, index};
 use crate::crypto::PublicKey;
 use crate::entry::Entry;
@@ -13,7 +15,7 @@ use crate::segments::{Place, SegmentError};
 const PROBLEMS_NAMED_MAX: usize = 100;
 
 /// What [`Log::verify`] found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct VerifyReport {
     /// Entries read.
     pub entries: u64,
