@@ -1,4 +1,4 @@
-"""Tidelog at work: Python, Node and the command line share one workspace through a relay that sees nothing.
+"""Tidelog at work: every language and the command line share one workspace through a relay that sees nothing.
 
 Usage: main.py [records.json | records.json.gz]. Exits non-zero if anything it claims is not so.
 """
@@ -28,7 +28,8 @@ PASSPHRASE = "a passphrase for the demo"
 NAME = "Workspace of the demo"
 """Long enough not to be in random bytes by chance."""
 PATIENCE_S = 60.0
-STORY = "[the second device was here]"
+DEVICES = ROOT / "target" / "demo-devices.json"
+"""How the devices in other languages are started; scripts/demo_build.py says which of them there are, and why not."""
 
 
 class Failure(Exception):
@@ -94,15 +95,15 @@ class Relay:
         check(self.process.wait(timeout=30) == 0, "the relay ends in order when told to")
 
 
-class NodeDevice:
-    """The second device: a Node process."""
+class Device:
+    """A device of its own: a process in another language, which takes commands as JSON lines."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, command: list[str]) -> None:
+        self.name = name
+        self.folder = HOME / f"{name.lower()}.tide"
+        self.story = f"[{name} was here]"
         self.process = subprocess.Popen(
-            ["node", str(ROOT / "demo" / "node_device.mjs")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
         )
 
     def send(self, op: str, **fields: Any) -> None:
@@ -113,10 +114,10 @@ class NodeDevice:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise Failure("the Node device ended")
+            raise Failure(f"the {self.name} device ended")
         result: dict[str, Any] = json.loads(line)
         if not result.pop("ok"):
-            raise Failure(f"the Node device says {result['code']}: {result['message']}")
+            raise Failure(f"the {self.name} device says {result['code']}: {result['message']}")
         return result
 
     def ask(self, op: str, **fields: Any) -> dict[str, Any]:
@@ -125,7 +126,7 @@ class NodeDevice:
 
 
 def shell(*arguments: str | Path, allowed: tuple[int, ...] = (0,)) -> str:
-    """The third device: the command line."""
+    """The last device: the command line."""
     command = [str(PROGRAMS / "tidelog"), "--json", *map(str, arguments)]
     run = subprocess.run(
         command,
@@ -182,7 +183,7 @@ def words_of(rows: list[dict[str, Any]]) -> list[bytes]:
 
 
 def comparable(value: Any) -> Any:
-    """A value as all three devices tell it: numbers beyond the integers of JavaScript are compared as text."""
+    """A value as all devices tell it: numbers beyond the integers of JavaScript are compared as text."""
     if isinstance(value, dict):
         return {name: comparable(part) for name, part in value.items()}
     if isinstance(value, list):
@@ -201,21 +202,35 @@ def shell_view(path: Path) -> dict[str, Any]:
     return {item["key"]: comparable(item["value"]) for item in items}
 
 
+def listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
 def main() -> None:
     rows = records(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+    there: dict[str, Any] = json.loads(DEVICES.read_text(encoding="utf-8"))
+    for name, reason in there["missing"].items():
+        say(f"Without a device in {name}: {reason}")
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True)
-    relay = Relay()
-    node = NodeDevice()
-    say(f"\n1. A relay runs at {relay.url}. It holds no keys.")
+    processes = []
     try:
-        run(rows, relay, node)
+        relay = Relay()
+        processes.append(relay)
+        devices = []
+        for name, command in there["commands"].items():
+            devices.append(Device(name, command))
+            processes.append(devices[-1])
+        say(f"\n1. A relay runs at {relay.url}. It holds no keys.")
+        run(rows, relay, devices)
     finally:
-        node.process.kill()
-        relay.process.kill()
+        for one in processes:
+            one.process.kill()
+            one.process.wait()
 
 
-def run(rows: list[dict[str, Any]], relay: Relay, node: NodeDevice) -> None:
+def run(rows: list[dict[str, Any]], relay: Relay, devices: list[Device]) -> None:
+    names = listed([device.name for device in devices])
     say(f"\n2. Python makes a workspace and imports {len(rows)} real records.")
     with tidelog.open(HOME / "python.tide", passphrase=PASSPHRASE, create=NAME) as workspace:
         database = workspace.database("main")
@@ -224,23 +239,24 @@ def run(rows: list[dict[str, Any]], relay: Relay, node: NodeDevice) -> None:
             packages.put_many({row["id"]: row for row in rows})
         check(packages.count() == len(rows), f"{packages.count()} records are there")
 
-        say("\n3. A Node process joins with an invite and catches up.")
-        invite = workspace.invite(relay.url, auto_approve=True, uses=2)
+        say(f"\n3. {names} join with an invite and catch up.")
+        invite = workspace.invite(relay.url, auto_approve=True, uses=1 + len(devices))
         link = workspace.connect(relay.url)
         link.wait_live(PATIENCE_S)
-        with timed("joined and caught up"):
-            joined = node.ask(
-                "join", path=str(HOME / "node.tide"), passphrase=PASSPHRASE, invite=invite.uri, relay=relay.url
-            )
-            wait_until(lambda: node.ask("count")["count"] >= len(rows), "Node has the records")
-        check(node.ask("count")["count"] == len(rows), f"Node has all {len(rows)} records of `{joined['name']}`")
         name = rows[len(rows) // 2]["name"]
         expected = {row["id"] for row in rows if row["name"] == name}
-        found = node.ask("query", where={"name": {"eq": name}})["keys"]
-        check(set(found) == expected, f"Node answers a query: {len(found)} named {name!r}")
+        for device in devices:
+            with timed(f"{device.name} joined and caught up"):
+                joined = device.ask(
+                    "join", path=str(device.folder), passphrase=PASSPHRASE, invite=invite.uri, relay=relay.url
+                )
+                wait_until(lambda: device.ask("count")["count"] >= len(rows), "it has the records")
+            check(device.ask("count")["count"] == len(rows), f"{device.name} has all records of `{joined['name']}`")
+            found = device.ask("query", name=name)["keys"]
+            check(set(found) == expected, f"{device.name} answers a query: {len(found)} named {name!r}")
 
         text = (ROOT / "README.md").read_text(encoding="utf-8")
-        say("\n4. Python writes a text by small edits, each an entry of its own; Node receives them live.")
+        say(f"\n4. Python writes a text by small edits, each an entry of its own; {names} receive them live.")
         document = database.collection("pages", policy="document").document("readme")
         pieces = [text[at : at + 2] for at in range(0, len(text), 2)]
         with timed(f"{len(pieces)} edits, each durable"):
@@ -249,20 +265,23 @@ def run(rows: list[dict[str, Any]], relay: Relay, node: NodeDevice) -> None:
                 document.splice_text("text", position, 0, piece)
                 position += len(piece)
         check(document.text("text") == text, "the document reads as the file does")
-        with timed("until the last edit was in Node"):
-            wait_until(lambda: node.ask("text")["text"] == text, "Node has the document")
-        wait_until(lambda: node.ask("seen")["seen"] >= len(pieces), "Node was told of every edit")
-        say(f"   ok: Node was told of {len(pieces)} changes as they came")
+        with timed("until the last edit was everywhere"):
+            for device in devices:
+                wait_until(lambda: device.ask("text")["text"] == text, f"{device.name} has the document")
+        for device in devices:
+            wait_until(lambda: device.ask("seen")["seen"] >= len(pieces), f"{device.name} was told of every edit")
+        say(f"   ok: {names} were told of {len(pieces)} changes as they came")
 
-        say("\n5. The command line joins as a third device, and goes offline.")
-        third = HOME / "shell.tide"
-        shell("join", third, invite.uri, "--profile", "Shell")
-        check(len(shell_view(third)) == len(rows), "the command line has all records too")
+        say("\n5. The command line joins as another device, and goes offline.")
+        last = HOME / "shell.tide"
+        shell("join", last, invite.uri, "--profile", "Shell")
+        check(len(shell_view(last)) == len(rows), "the command line has all records too")
 
-        say("\n6. All three edit at the same time; the relay is killed with -9 in the middle.")
+        say("\n6. All edit at the same time; the relay is killed with -9 in the middle.")
         keys = [row["id"] for row in rows[:200]]
-        mine, others = keys[: (len(keys) + 1) // 2], keys[(len(keys) + 1) // 2 :]
-        node.send("note", keys=others, text="from Node")
+        mine, *others = (keys[first :: 1 + len(devices)] for first in range(1 + len(devices)))
+        for device, share in zip(devices, others, strict=True):
+            device.send("note", keys=share, text=f"from {device.name}")
         for key in mine[: len(mine) // 2]:
             packages.patch(key, {"note": "from Python"})
         relay.kill()
@@ -271,39 +290,50 @@ def run(rows: list[dict[str, Any]], relay: Relay, node: NodeDevice) -> None:
             packages.patch(key, {"note": "from Python"})
         for number in range(5):
             value = json.dumps({"name": f"made offline {number}", "note": "from the shell"})
-            shell("put", third, "main/packages", f"offline-{number}", value)
-        document.splice_text("text", 0, 0, "[the first device was here] ")
-        node.answer()
-        node.ask("append", text=STORY)
+            shell("put", last, "main/packages", f"offline-{number}", value)
+        document.splice_text("text", 0, 0, "[Python was here] ")
+        for device in devices:
+            device.answer()
+            device.ask("append", text=device.story)
         say(f"   {link.pending} entries of Python wait for a relay")
         relay.start()
         say("   the relay runs again")
         with timed("until nothing waited any more"):
             wait_until(lambda: link.pending == 0, "Python's entries reach the relay")
-            wait_until(lambda: node.ask("pending")["pending"] == 0, "Node's entries reach the relay")
-        shell("sync", third, relay.url)
+            for device in devices:
+                wait_until(lambda: device.ask("pending")["pending"] == 0, f"{device.name}'s entries reach the relay")
+        shell("sync", last, relay.url)
 
         say("\n7. All end up with the same.")
         total = len(rows) + 5
         wait_until(lambda: packages.count() == total, "Python hears of the shell's records")
-        wait_until(lambda: node.ask("count")["count"] == total, "Node hears of the shell's records")
-        shell("sync", third, relay.url)
-        wait_until(lambda: str(workspace.stats().root) == node.ask("root")["root"], "Python and Node are equal")
-        roots = {str(workspace.stats().root), node.ask("root")["root"], json.loads(shell("stats", third))["root"]}
-        check(len(roots) == 1, f"equal roots: {roots.pop()[:16]}..")
+        for device in devices:
+            wait_until(lambda: device.ask("count")["count"] == total, f"{device.name} hears of the shell's records")
+        shell("sync", last, relay.url)
+        for device in devices:
+            wait_until(lambda: workspace.stats().root == device.ask("root")["root"], f"{device.name} is equal")
+        roots = {workspace.stats().root, json.loads(shell("stats", last))["root"]}
+        roots |= {device.ask("root")["root"] for device in devices}
+        check(len(roots) == 1, f"equal roots on {2 + len(devices)} devices: {roots.pop()[:16]}..")
         view = python_view(packages)
-        check(len(view) == total and view == comparable(node.ask("view")["items"]), f"equal views of {total} records")
-        check(view == shell_view(third), "and the command line's is the same, value by value")
+        check(len(view) == total, f"Python shows {total} records")
+        for device in devices:
+            check(view == comparable(device.ask("view")["items"]), f"{device.name} shows the same, value by value")
+        check(view == shell_view(last), "and so does the command line")
         final = document.text("text") or ""
-        third_text = json.loads(shell("get", third, "main/pages", "readme"))["text"]
-        check(final == node.ask("text")["text"] == third_text, "the same document on all three")
-        check(final.startswith("[the first device was here]") and STORY in final, "with the edits of both")
-        notes = packages.count({"note": "from Python"}), packages.count({"note": "from Node"})
-        check(notes == (len(mine), len(others)), "nothing is lost of what was written around the kill")
+        texts = {final, json.loads(shell("get", last, "main/pages", "readme"))["text"]}
+        texts |= {device.ask("text")["text"] for device in devices}
+        check(len(texts) == 1, "the same document everywhere")
+        stories = [device.story for device in devices]
+        check(final.startswith("[Python was here]") and all(story in final for story in stories), "with everybody's edits")
+        shares = {"Python": len(mine)} | {one.name: len(share) for one, share in zip(devices, others, strict=True)}
+        notes = {name: packages.count({"note": f"from {name}"}) for name in shares}
+        check(notes == shares, "nothing is lost of what was written around the kill")
 
         say("\n8. What the relay has.")
         link.stop()
-        node.ask("close")
+        for device in devices:
+            device.ask("close")
         relay.stop()
         content = b"".join(file.read_bytes() for file in sorted(relay.folder.rglob("*")) if file.is_file())
         secrets = [*words_of(rows), text.encode()[200:240], b"from Python", b"packages", b"made offline"]
@@ -313,9 +343,9 @@ def run(rows: list[dict[str, Any]], relay: Relay, node: NodeDevice) -> None:
         own = b"".join(file.read_bytes() for file in sorted((HOME / "python.tide").rglob("*")) if file.is_file())
         check(not [secret for secret in secrets if secret in own], "nor in the device's own folder")
         say(f"   {workspace.stats().entries} entries; on disk: relay {folder_size(relay.folder)},")
-        for device in ("python", "node", "shell"):
-            say(f"     {device} {folder_size(HOME / f'{device}.tide')}")
-    report = json.loads(shell("verify", third))
+        for folder in (HOME / "python.tide", *(device.folder for device in devices), last):
+            say(f"     {folder.stem} {folder_size(folder)}")
+    report = json.loads(shell("verify", last))
     check(report["damaged"] == 0, f"verify finds all {report['entries']} entries of the shell's log sound")
     say("\nDone. The folders are in target/demo; look inside.")
 
@@ -325,3 +355,5 @@ if __name__ == "__main__":
         main()
     except (Failure, tidelog.TidelogError) as failure:
         sys.exit(f"\nFAILED: {failure}")
+    except KeyboardInterrupt:
+        sys.exit("\nended before its end")

@@ -1,4 +1,4 @@
-// The demo's second device: reads one JSON command a line, answers with one JSON line.
+// A device of the demo in Node: reads one JSON command a line, answers with one JSON line.
 import { createInterface } from 'node:readline'
 import { Workspace } from '../node/dist/index.js'
 
@@ -27,8 +27,8 @@ const commands = {
   async count() {
     return { count: await packages().count() }
   },
-  async query({ where, limit }) {
-    const items = await packages().query({ where, sort: ['name'], limit })
+  async query({ name }) {
+    const items = await packages().query({ where: { name: { eq: name } }, sort: ['name'] })
     return { keys: items.map((item) => item.key) }
   },
   async note({ keys, text }) {

@@ -280,7 +280,7 @@ def build_swift() -> list[Path]:
         shutil.copytree(SWIFT / part, stage / part)
     manifest = (SWIFT / "Package.swift").read_text(encoding="utf-8")
     # The targets of tests and benchmarks stay here.
-    kept = [line for line in manifest.splitlines(keepends=True) if "Tests/" not in line and "Benchmarks/" not in line]
+    kept = [line for line in manifest.splitlines(keepends=True) if not any(part in line for part in ("Tests/", "Benchmarks/", "Demo"))]
     kept = [line for line in kept if ".testTarget(" not in line]
     (stage / "Package.swift").write_text("".join(kept), encoding="utf-8")
     shutil.copy2(ROOT / "LICENSE", stage / "LICENSE")

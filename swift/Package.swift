@@ -37,6 +37,7 @@ let package = Package(
 
         .executableTarget(name: "ScenarioDriver", dependencies: ["Tidelog", "TidelogFFI"], path: "Tests/ScenarioDriver"),
         .executableTarget(name: "FirstProgram", dependencies: ["Tidelog"], path: "Tests/FirstProgram"),
+        .executableTarget(name: "DemoDevice", dependencies: ["Tidelog"], path: "Demo"),
         .executableTarget(name: "CallCosts", dependencies: ["Tidelog"], path: "Benchmarks/CallCosts"),
         .systemLibrary(name: "CCrypto", path: "Tests/CCrypto"),
         .testTarget(name: "TidelogTests", dependencies: ["Tidelog", "TidelogFFI", "CCrypto"]),

@@ -35,7 +35,7 @@ pub use link::{Link, LinkEvent, LinkEvents, LinkProgress, LinkState};
 pub(crate) use once::{relay_key, sync_once};
 
 /// What one sync moved.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct SyncReport {
     /// Entries sent.
     pub sent: u64,

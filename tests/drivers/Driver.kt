@@ -34,7 +34,7 @@ val readers = CoroutineScope(Dispatchers.Default + SupervisorJob())
 class Command(val all: Map<String, JsonElement>) {
     val role get() = roles.getOrPut(text("by") ?: "") { Role() }
     val workspace get() = role.workspace!!; val link get() = role.link!!
-    val database get() = workspace.database(text("database") ?: "main")
+    val database get() = workspace.database(need("database"))
     val document get() = database.items<Value>(need("in"), Policy.DOCUMENT).let { of(it) }.document(need("key"))
     fun get(name: String) = all[name].takeIf { it !is JsonNull }; fun text(name: String) = get(name)?.jsonPrimitive?.content
     fun need(name: String) = checkNotNull(text(name)) { "no $name" }; fun long(name: String) = get(name)?.jsonPrimitive?.long
@@ -43,11 +43,11 @@ class Command(val all: Map<String, JsonElement>) {
     fun list(name: String) = get(name)!!.jsonArray.map { Command(it.jsonObject) }; fun value(name: String) = plain(all.getValue(name))
     val log get() = database.log(); val otherLog get() = other().log; val items get() = collection(); val given get() = Value.of(value("value"))
     val item get() = need("key"); val stream get() = role.streams.getValue(need("stream")); fun other() = Command(all + ("by" to get("other")!!))
-    fun key(which: String = "", otherwise: Int? = 7) = text(which + "passphrase")?.let(Key::passphrase)
+    fun key(which: String = "") = text(which + "passphrase")?.let(Key::passphrase)
         ?: text("key_file")?.let { Key.fromStore(KeyFile(Path.of(it))) }
-        ?: (int(which + "key_byte") ?: otherwise)?.let { byte -> Key.raw(ByteArray(32) { byte.toByte() }) }
+        ?: int(which + "key_byte")?.let { byte -> Key.raw(ByteArray(32) { byte.toByte() }) }
     fun <T, R> of(found: io.tidelog.Collection<T, R>) = text("of")?.let { if (it == "me") found.own() else found.of(it) } ?: found
-    val policy get() = Policy.valueOf((text("policy") ?: "lww").uppercase())
+    val policy get() = Policy.valueOf(need("policy").uppercase())
     fun collection(from: Database = database): io.tidelog.Collection<Value, *> =
         text("key_field")?.let { of(from.collection<Value>(need("in"), it, policy)) } ?: of(from.items<Value>(need("in"), policy))
     fun records() = of(database.collection<Record>(need("in")))
@@ -66,14 +66,14 @@ fun base64(bytes: ByteArray) = Base64.getEncoder().encodeToString(bytes)!!; fun 
 fun json(given: Any?): JsonElement = when (given) {
     null, Unit, Value.Null -> JsonNull; is JsonElement -> given
     is ByteArray -> json(mapOf("\$bytes" to base64(given)))
-    is String -> JsonPrimitive(given); is Number -> JsonPrimitive(given); is Boolean -> JsonPrimitive(given)
+    is String, is Instant -> JsonPrimitive("$given"); is Number -> JsonPrimitive(given); is Boolean -> JsonPrimitive(given)
     is Enum<*> -> JsonPrimitive(given.name.lowercase().replace('_', '-')); is Iterable<*> -> JsonArray(given.map(::json))
     is Map<*, *> -> JsonObject(given.entries.associate { it.key as String to json(it.value) })
     is Value -> json(given.javaClass.declaredFields.first { it.modifiers and STATIC == 0 }.also { it.isAccessible = true }.get(given))
     else -> json(fields(given))
 }
 fun fields(given: Any) = given.javaClass.declaredFields.filter { it.modifiers and STATIC == 0 }
-    .associate { it.isAccessible = true; snake(it.name) to it.get(given) }.filterValues { it !is Instant }
+    .associate { it.isAccessible = true; snake(it.name) to it.get(given) }
 suspend fun measured(call: suspend (Progressing) -> Any): Any = mutableMapOf("done" to 0L, "total" to 0L).let { told ->
     fields(call { done, total -> told["done"] = done; told["total"] = total }) + told
 }
@@ -130,7 +130,7 @@ suspend fun Command.answer(): Any? = when (val op = need("op")) {
     "stop" -> role.link?.stop(); "names" -> listOf(database.name, items.name); "collections" -> database.collections(); "transaction" -> transaction(this)
     "put" -> given.let { value -> text("key")?.let { items.put(it, value) } ?: items.put(value) }; "put_many" -> measured { putMany(this, it) }
     "insert" -> items.insert(given); "get" -> items.get(item); "get_raw" -> records().getRaw(item)
-    "get_record" -> records().get(item)?.let { (json(Value.of(it)) as JsonObject) + ("big" to json("${it.big}")) + ("data" to json(base64(it.data))) }
+    "get_record" -> records().get(item)?.let { Value.of(it) }
     "patch" -> items.patch(item, map(this)); "update" -> items.update(item) { now -> long("add")?.let { Value.Int(((now as? Value.Int)?.value ?: 0) + it) } }
     "delete" -> items.delete(item); "first" -> items.first(query()); "all" -> items.all()
     "query" -> items.query(query()).let { mapOf("items" to it, "cursor" to it.cursor) }; "count" -> items.count(query()); "history" -> items.history(item)
@@ -141,18 +141,18 @@ suspend fun Command.answer(): Any? = when (val op = need("op")) {
     "log_sync_with" -> log.syncWith(otherLog); "watch_workspace" -> begin(this, workspace.watch(text("pattern"), flag("initial")))
     "watch_database" -> begin(this, database.watch()); "watch" -> begin(this, items.watch(text("key"), flag("initial")))
     "doc_watch" -> begin(this, document.watch()); "live" -> begin(this, items.live(query())); "link_events" -> begin(this, link.events())
-    "change_passphrase" -> workspace.changePassphrase(key("new_")!!, key("old_", null))
+    "change_passphrase" -> workspace.changePassphrase(key()!!, key("old_"))
     "recovery_words" -> workspace.recoveryWords(); "confirm_recovery_words" -> workspace.confirmRecoveryWords(need("words"))
     "add_recovery_device" -> workspace.addRecoveryDevice(); "restored" -> workspace.restored; "confirm_only_copy" -> workspace.confirmOnlyCopy()
-    "backup" -> measured { workspace.backup(Path.of(need("to")), key("backup_", null), it) }
-    "verify_backup" -> Workspace.verifyBackup(Path.of(need("from")), key("backup_", null))
+    "backup" -> measured { workspace.backup(Path.of(need("to")), key(), it) }
+    "verify_backup" -> Workspace.verifyBackup(Path.of(need("from")), key())
     "restore" -> role.workspace = Workspace.restore(Path.of(need("from")), Path.of(need("path")), key("backup_")!!, key())
     "recover" -> role.workspace = Workspace.recover(Path.of(need("path")), need("words"), key()!!, text("folder")?.let { RecoverFrom.Folder(Path.of(it)) }
         ?: RecoverFrom.Relay(need("relay"), need("workspace")))
     "next" -> next(this); "end" -> stream.first.cancelAndJoin()
     "put_record" -> Command(get("record")!!.jsonObject).let { r ->
         records().put(Record(r.need("id"), r.need("title"), r.text("when")?.let(Instant::parse), UUID.fromString(r.need("uid")),
-            BigDecimal(r.need("price")), r.need("big").toLong(), Base64.getDecoder().decode(r.need("data")), r.flag("done")))
+            BigDecimal(r.need("price")), r.need("big").toLong(), r.value("data") as ByteArray, r.flag("done")))
     }
     "doc_edit" -> list("edits").map { e -> e to (if (e.need("kind") == "splice_text") document.text(e.need("at")) ?: "" else "") }
         .let { edits -> document.change { edits.forEach { (e, text) -> edit(e, text) } } }

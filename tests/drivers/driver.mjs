@@ -5,8 +5,12 @@ import { createInterface } from 'node:readline'
 import { Link, LiveList, Stream, TidelogError, Workspace } from '../../node/dist/index.js'
 
 const PACKAGE = new URL('../../node/', import.meta.url)
+// Only for the clock of tests, which no released package has.
 const { advance } = createRequire(PACKAGE)(`./${readdirSync(PACKAGE).find((name) => name.endsWith('.node'))}`)
 const { words: WORDS } = JSON.parse(readFileSync(new URL('../words.json', import.meta.url), 'utf8'))
+const NAMES = { shutdown: 'close' }
+
+/** A model as any library for Standard Schema makes them. */
 const FIELDS = {
   id: (v) => typeof v === 'string',
   title: (v) => typeof v === 'string',
@@ -17,7 +21,6 @@ const FIELDS = {
   data: (v) => v instanceof Uint8Array,
   done: (v) => typeof v === 'boolean',
 }
-/** A model as any library for Standard Schema makes them. */
 const MODEL = { entries: FIELDS, '~standard': { version: 1, vendor: 'driver', validate } }
 function validate(value) {
   const wrong = Object.keys(FIELDS).filter((name) => !FIELDS[name](value[name]))
@@ -28,56 +31,69 @@ const roles = new Map()
 const roleOf = (name) => roles.get(name) ?? roles.set(name, { streams: {} }).get(name)
 const camel = (name) => name.replace(/_ms$/, '').replace(/_(\w)/g, (_, letter) => letter.toUpperCase())
 const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-/** A store that keeps the key in a file. */
-const keyFile = (path) => ({ load: () => (existsSync(path) ? readFileSync(path) : null), store: (key) => writeFileSync(path, key) })
-const keyOf = (c) => (c.key_file ? keyFile(c.key_file) : new Uint8Array(32).fill(c.key_byte ?? 7))
-const secret = (c) => (c.passphrase ? { passphrase: c.passphrase } : { key: keyOf(c) })
-const ownSecret = (c) => (c.backup_passphrase ? { passphrase: c.backup_passphrase } : {})
+
+/** The key of a command, as options; a key file is a store that keeps the key in a file. */
+function secret(c, which = '') {
+  const [passphrase, byte, file] = [c[`${which}passphrase`], c[`${which}key_byte`], c.key_file]
+  if (passphrase !== undefined) return { passphrase }
+  const load = () => (existsSync(file) ? readFileSync(file) : null)
+  if (file !== undefined) return { key: { load, store: (key) => writeFileSync(file, key) } }
+  return byte === undefined ? undefined : { key: new Uint8Array(32).fill(byte) }
+}
 
 /** What a word is a call of. */
 const targets = {
+  package: () => Workspace,
   workspace: (c, role) => role.workspace,
   link: (c, role) => role.link,
   stream: (c, role) => role.streams[c.stream],
-  database: (c, role) => role.workspace.database(c.database ?? 'main'),
+  database: (c, role) => role.workspace.database(c.database),
   log: (c, role) => targets.database(c, role).log(),
-  collection(c, role, policy = c.policy, options = { key: c.key_field }) {
-    const found = targets.database(c, role).collection(c.in, { policy, ...options })
+  collection(c, role, options = { key: c.key_field }) {
+    const found = targets.database(c, role).collection(c.in, { policy: c.policy, ...options })
     return c.of === undefined ? found : c.of === 'me' ? found.own() : found.of(c.of)
   },
-  records: (c, role) => targets.collection(c, role, c.policy, { schema: MODEL, key: 'id' }),
-  document: (c, role) => targets.collection(c, role, 'document').document(c.key),
+  records: (c, role) => targets.collection(c, role, { schema: MODEL, key: 'id' }),
+  document: (c, role) => targets.collection(c, role).document(c.key),
 }
 
-/** Makes the call of the same name, with what the command has of its arguments. */
+/** Fields that are not given as they are. */
+const arguments_ = {
+  other: (other, c, on) => targets[on](c, roleOf(other)),
+  record: (r) => ({ done: false, ...r, when: r.when && new Date(r.when), big: BigInt(r.big) }),
+  items: (items) => items.map((item) => ('key' in item ? item : item.value)),
+}
+
+/** Makes the call that a word is, with what the command has of its arguments. */
 async function call(c, role) {
-  const [[, on, method], ...wanted] = WORDS[c.op].call.split(' ').map((part, index) => (index ? part : /(.*)\.(.*)/.exec(part)))
-  const value = (field) => (field === 'other' ? targets[on](c, roleOf(c.other)) : c[field])
-  const [plain, named] = [false, true].map((is) => wanted.filter((field) => field.startsWith('-') === is))
-  const given = plain.filter((field) => field in c).map(value)
-  const options = named.map((field) => field.slice(1)).filter((field) => field in c)
-  if (options.length > 0) given.push(Object.fromEntries(options.map((field) => [camel(field), value(field)])))
+  const [where, ...wanted] = WORDS[c.op].call.split(' ')
+  const [on, method] = where.split('.')
+  const value = (field) => arguments_[field]?.(c[field], c, on) ?? c[field]
+  const given = wanted.filter((field) => field in c).map(value)
+  const named = wanted.filter((field) => field.startsWith('-') && field.slice(1) in c)
+  const options = Object.fromEntries(named.map((field) => [camel(field.slice(1)), value(field.slice(1))]))
+  let told = wanted.includes('+progress') ? { done: 0, total: 0 } : null
+  if (wanted.includes('*key')) Object.assign(options, secret(c))
+  if (wanted.includes('+progress')) options.onProgress = (done, total) => (told = { done, total })
+  if (Object.keys(options).length > 0) given.push(options)
   const target = targets[on](c, role)
-  const name = { sync_with: on === 'workspace' ? 'sync' : 'syncWith', shutdown: 'close' }[method] ?? camel(method)
+  const name = c.op === 'sync_with' ? 'sync' : (NAMES[method] ?? camel(method))
   const result = typeof target[name] === 'function' ? await target[name](...given) : target[name]
-  if (result instanceof Link) role.link = result
+  if (result instanceof Workspace) role.workspace = result
+  else if (result instanceof Link) role.link = result
   else if (result instanceof Stream || result instanceof LiveList) {
     role.streams[c.stream] = Object.assign(result, { events: result[Symbol.asyncIterator]() })
-  } else return c.op === 'query' ? { items: [...result], cursor: result.cursor } : result
-}
-
-/** What a call gives that tells its progress, and the last it told. */
-async function measured(make) {
-  let [done, total] = [0, 0]
-  return { ...(await make((...told) => ([done, total] = told))), done, total }
+  } else if (c.op === 'query') return { items: [...result], cursor: result.cursor }
+  else return told ? { ...result, ...told } : result
 }
 
 /** Makes an edit. Positions count code points here, and UTF-16 units in JavaScript. */
 function edit(target, e, text) {
   const units = (position) => [...(text ?? '')].slice(0, position).join('').length
-  const middle = { insert: [e.position], splice_text: [units(e.position), units(e.position + e.delete) - units(e.position)] }
-  const last = 'value' in e ? e.value : 'text' in e ? e.text : e.by
-  return target[camel(e.kind)](e.at, ...(middle[e.kind] ?? []), ...(last === undefined ? [] : [last]))
+  const start = units(e.position)
+  const middle = { insert: [e.position], splice_text: [start, units(e.position + e.delete) - start] }[e.kind] ?? []
+  const last = [e.value, e.text, e.by].filter((given) => given !== undefined)
+  return target[camel(e.kind)](e.at, ...middle, ...last)
 }
 
 const others = {
@@ -86,22 +102,12 @@ const others = {
     roles.clear()
   },
   advance: (c) => advance(c.ms),
-  create: async (c, role) => void (role.workspace = await Workspace.create(c.path, c.name, secret(c))),
-  open: async (c, role) => void (role.workspace = await Workspace.open(c.path, { ...secret(c), create: c.create })),
-  async join({ path, invite, profile, timeout_ms: timeout, ...c }, role) {
-    role.workspace = await Workspace.join(path, invite, { ...secret(c), profile, timeout })
+  async restore(c, role) {
+    const keys = { backup: secret(c, 'backup_'), workspace: secret(c) }
+    role.workspace = await Workspace.restore(c.from, c.path, keys)
   },
   identity: (c, { workspace: { id, name } }) => ({ id, name }),
-  verify: (c, { workspace }) => measured((onProgress) => workspace.verify({ onProgress })),
-  change_passphrase({ new_passphrase: passphrase, new_key_byte: byte, ...c }, { workspace }) {
-    const old = { passphrase: c.old_passphrase, key_byte: c.old_key_byte }
-    return workspace.changePassphrase(byte ? secret({ key_byte: byte }) : { passphrase }, Object.keys(c).some((name) => name.startsWith('old_')) ? secret(old) : undefined)
-  },
-  backup: (c, { workspace }) => measured((onProgress) => workspace.backup(c.to, { ...ownSecret(c), onProgress })),
-  verify_backup: (c) => Workspace.verifyBackup(c.from, ownSecret(c)),
-  restore: async (c, role) =>
-    void (role.workspace = await Workspace.restore(c.from, c.path, { backup: ownSecret(c), workspace: secret(c) })),
-  recover: async (c, role) => void (role.workspace = await Workspace.recover(c.path, c.words, { ...c, ...secret(c) })),
+  change_passphrase: (c, { workspace }) => workspace.changePassphrase(secret(c), secret(c, 'old_')),
   link_state(c, { link: { state, pending, lastError, progress } }) {
     return { state, pending, last_error: lastError?.code ?? null, progress }
   },
@@ -110,25 +116,15 @@ const others = {
   async transaction(c, role) {
     const [batch, answers] = [targets.database(c, role).transaction(), []]
     for (const w of c.writes) {
-      const inner = batch.collection(targets.collection({ ...w, database: c.database }, role))
-      answers.push((await inner[w.op](...['key', 'value'].filter((field) => field in w).map((field) => w[field]))) ?? null)
+      const inner = batch.collection(targets.collection(w, role))
+      const given = ['key', 'value'].filter((field) => field in w).map((field) => w[field])
+      answers.push((await inner[w.op](...given)) ?? null)
     }
     const entry = c.roll_back ? batch.rollBack() : await batch.commit()
     return { answers, committed: entry != null }
   },
-  put_many(c, role) {
-    const items = c.items.map((item) => ('key' in item ? item : item.value))
-    return measured((onProgress) => targets.collection(c, role).putMany(items, { onProgress }))
-  },
-  update: (c, role) => targets.collection(c, role).update(c.key, (now) => ('add' in c ? (now ?? 0) + c.add : null)),
-  put_record(c, role) {
-    const { when, big, data, done = false, ...texts } = c.record
-    const bytes = Buffer.from(data, 'base64')
-    return targets.records(c, role).put({ ...texts, done, when: when && new Date(when), big: BigInt(big), data: bytes })
-  },
-  async get_record(c, role) {
-    const found = await targets.records(c, role).get(c.key)
-    return found && { ...found, big: String(found.big), data: Buffer.from(found.data).toString('base64') }
+  update(c, role) {
+    return targets.collection(c, role).update(c.key, (now) => ('add' in c ? (now ?? 0) + c.add : null))
   },
   async doc_edit(c, role) {
     const document = targets.document(c, role)
@@ -144,11 +140,11 @@ const others = {
 
 function revive(key, value) {
   const bytes = value?.$bytes
-  return typeof bytes === 'string' && Object.keys(value).length === 1 ? new Uint8Array(Buffer.from(bytes, 'base64')) : value
+  const marked = typeof bytes === 'string' && Object.keys(value).length === 1
+  return marked ? new Uint8Array(Buffer.from(bytes, 'base64')) : value
 }
 /** Names as the words have them: those of the scenarios' own values are in lower case already. */
 function write(key, value) {
-  if (this[key] instanceof Date) return key === 'when' ? value : undefined
   if (typeof value === 'bigint') return `#${value}#`
   if (value instanceof Uint8Array) return { $bytes: Buffer.from(value).toString('base64') }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value

@@ -11,10 +11,11 @@ from pathlib import Path
 from uuid import UUID
 
 import tidelog
-from tidelog import _plain, _tidelog
+from tidelog import _tidelog  # Only for the clock of tests, which no released package has.
 
 WORDS = json.loads((Path(__file__).parents[1] / "words.json").read_text(encoding="utf-8"))["words"]
 NAMES = {"timeout_ms": "timeout", "expires_in_ms": "expires"}
+LINK_EVENTS = {tidelog.Progress: "progress", tidelog.LinkFailure: "failed"}
 
 
 @dataclass
@@ -27,62 +28,6 @@ class Record:
     big: int
     data: bytes
     done: bool = False
-
-
-READ = {"when": _plain.date_time, "uid": UUID, "price": Decimal, "big": int, "data": base64.b64decode}
-
-
-class Role:
-    def __init__(self):
-        self.package, self.workspace, self.link, self.streams = tidelog, None, None, {}
-
-    def on(self, name, c):
-        """What a word is a call of."""
-        if name in ("package", "workspace", "link"):
-            return getattr(self, name)
-        if name == "stream":
-            return self.streams[c["stream"]]
-        database = self.workspace.database(c.get("database", "main"))
-        if name in ("database", "log"):
-            return database if name == "database" else database.log()
-        policy = "document" if name == "document" else c.get("policy", "lww")
-        model = Record if name == "records" else None
-        found = database.collection(c["in"], model, key=c.get("key_field"), policy=policy)
-        if "of" in c:
-            found = found.own() if c["of"] == "me" else found.of(c["of"])
-        return found.document(c["key"]) if name == "document" else found
-
-    def do(self, c):
-        call, *wanted = WORDS[c["op"]]["call"].split()
-        name, method = call.split(".")
-
-        def argument(field):
-            value = c[field]
-            return roles[value].on(name, c) if field == "other" else value / 1000 if field.endswith("_ms") else value
-
-        given = [argument(field) for field in wanted if field in c]
-        named = {NAMES.get(f[1:], f[1:]): argument(f[1:]) for f in wanted if f[0] == "-" and f[1:] in c}
-        result = getattr(self.on(name, c), method)
-        result = result(*given, **named, **(key(c) if name == "package" else {})) if callable(result) else result
-        if isinstance(result, tidelog.Stream):
-            return self.streams.update({c["stream"]: result})
-        if isinstance(result, (tidelog.Workspace, tidelog.Link)):
-            return setattr(self, type(result).__name__.lower(), result)
-        return {"items": result, "cursor": result.cursor} if c["op"] == "query" else result
-
-
-def key(c, which=""):
-    if f"{which}passphrase" in c:
-        return {"passphrase": c[f"{which}passphrase"]}
-    return {"key": KeyFile(c["key_file"]) if "key_file" in c else bytes([c.get(f"{which}key_byte", 7)]) * 32}
-
-
-def old_key(c):
-    return next(iter(key(c, "old_").values())) if {"old_passphrase", "old_key_byte"} & c.keys() else None
-
-
-def own_key(c):
-    return {"passphrase": c["backup_passphrase"]} if "backup_passphrase" in c else {}
 
 
 class KeyFile:
@@ -98,18 +43,82 @@ class KeyFile:
         self.path.write_bytes(key)
 
 
+class Role:
+    def __init__(self):
+        self.package, self.workspace, self.link, self.streams = tidelog, None, None, {}
+
+    def on(self, name, c):
+        """What a word is a call of."""
+        if name in ("package", "workspace", "link"):
+            return getattr(self, name)
+        if name == "stream":
+            return self.streams[c["stream"]]
+        database = self.workspace.database(c["database"])
+        if name in ("database", "log"):
+            return database if name == "database" else database.log()
+        model = Record if name == "records" else None
+        found = database.collection(c["in"], model, key=c.get("key_field"), policy=c["policy"])
+        if "of" in c:
+            found = found.own() if c["of"] == "me" else found.of(c["of"])
+        return found.document(c["key"]) if name == "document" else found
+
+    def call(self, c):
+        """Makes the call that a word is, with what the command has of its arguments."""
+        call, *wanted = WORDS[c["op"]]["call"].split()
+        name, method = call.split(".")
+        take = {"other": lambda other: roles[other].on(name, c), "record": record, "items": new_items}
+
+        def argument(field):
+            return c[field] / 1000 if field.endswith("_ms") else take.get(field, lambda value: value)(c[field])
+
+        told = [(0, 0)]
+        given = [argument(field) for field in wanted if field in c]
+        named = {NAMES.get(f[1:], f[1:]): argument(f[1:]) for f in wanted if f[0] == "-" and f[1:] in c}
+        named |= key(c) if "*key" in wanted else {}
+        named |= {"progress": lambda *step: told.append(step)} if "+progress" in wanted else {}
+        result = getattr(self.on(name, c), method)
+        result = result(*given, **named) if callable(result) else result
+        if isinstance(result, tidelog.Stream):
+            return self.streams.update({c["stream"]: result})
+        if isinstance(result, (tidelog.Workspace, tidelog.Link)):
+            return setattr(self, type(result).__name__.lower(), result)
+        if "+progress" in wanted:
+            return plain(result) | {"done": told[-1][0], "total": told[-1][1]}
+        return {"items": result, "cursor": result.cursor} if c["op"] == "query" else result
+
+
+def key(c, which=""):
+    if f"{which}passphrase" in c:
+        return {"passphrase": c[f"{which}passphrase"]}
+    if "key_file" in c:
+        return {"key": KeyFile(c["key_file"])}
+    return {"key": bytes([c[f"{which}key_byte"]]) * 32} if f"{which}key_byte" in c else {}
+
+
+def record(texts):
+    when = texts["when"] and datetime.fromisoformat(texts["when"].replace("Z", "+00:00"))
+    rest = {"uid": UUID(texts["uid"]), "price": Decimal(texts["price"]), "big": int(texts["big"])}
+    return Record(**texts | rest | {"when": when})
+
+
+def new_items(items):
+    return [tidelog.Item(item["key"], item["value"]) if "key" in item else item["value"] for item in items]
+
+
 def plain(value):
     """What JSON lacks, as the words have it."""
     if isinstance(value, bytes):
         return {"$bytes": base64.b64encode(value).decode()}
-    found = {field.name: getattr(value, field.name) for field in fields(value)}
-    return {name: value for name, value in found.items() if not isinstance(value, datetime)}
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if isinstance(value, (UUID, Decimal)):
+        return str(value)
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
-def measured(call):
-    """What a call gives that tells its progress, and the last it told."""
-    told = [(0, 0)]
-    return plain(call(lambda *step: told.append(step))) | {"done": told[-1][0], "total": told[-1][1]}
+def link_state(link):
+    error = link.last_error and link.last_error.code
+    return {"state": link.state, "pending": link.pending, "last_error": error, "progress": link.progress}
 
 
 def transaction(role, c):
@@ -128,67 +137,41 @@ def edit(target, e):
 
 def edit_all(document, edits):
     if len(edits) == 1:
-        edit(document, edits[0])
-        return
+        return edit(document, edits[0])
     with document.change() as change:
-        for one in edits:
-            edit(change, one)
+        return [edit(change, one) for one in edits] and None
 
 
-def record(c):
-    return Record(**{n: READ[n](v) if n in READ and v is not None else v for n, v in c["record"].items()})
-
-
-def texts(found):
-    return found and _plain.deep(found) | {"big": str(found.big), "data": base64.b64encode(found.data).decode()}
-
-
-def new_items(c):
-    return [tidelog.Item(i["key"], i["value"]) if "key" in i else i["value"] for i in c["items"]]
-
-
-def event(role, c):
+def following(stream):
     """The next event; what a link tells is its state, or the kind of event."""
-    found = next(role.streams[c["stream"]], None)
-    kinds = {tidelog.Progress: "progress", tidelog.LinkFailure: "failed"}
-    return kinds.get(type(found), found)
+    found = next(stream, None)
+    return LINK_EVENTS.get(type(found), found)
+
+
+def reset():
+    for role in roles.values():
+        if role.workspace is not None:
+            role.workspace.shutdown()
+    roles.clear()
 
 
 OTHERS = {
+    "reset": lambda r, c: reset(),
     "advance": lambda r, c: _tidelog.advance(c["ms"]),
     "identity": lambda r, c: {"id": r.workspace.id, "name": r.workspace.name},
     "names": lambda r, c: [r.on("database", c).name, r.on("collection", c).name],
-    "verify": lambda r, c: measured(lambda told: r.workspace.verify(progress=told)),
-    "change_passphrase": lambda r, c: r.workspace.change_passphrase(**key(c, "new_"), old=old_key(c)),
-    "backup": lambda r, c: measured(lambda told: r.workspace.backup(c["to"], **own_key(c), progress=told)),
-    "verify_backup": lambda r, c: plain(tidelog.verify_backup(c["from"], **own_key(c))),
-    "link_state": lambda r, c: {
-        "state": r.link.state,
-        "pending": r.link.pending,
-        "last_error": r.link.last_error and r.link.last_error.code,
-        "progress": r.link.progress,
-    },
+    "change_passphrase": lambda r, c: r.workspace.change_passphrase(
+        **key(c), old=next(iter(key(c, "old_").values()), None)
+    ),
+    "link_state": lambda r, c: link_state(r.link),
     "stop": lambda r, c: r.link and r.link.stop(),
     "transaction": transaction,
-    "put_many": lambda r, c: measured(lambda told: r.on("collection", c).put_many(new_items(c), progress=told)),
     "update": lambda r, c: r.on("collection", c).update(
         c["key"], lambda now: (now or 0) + c["add"] if "add" in c else None
     ),
-    "put_record": lambda r, c: r.on("records", c).put(record(c)),
-    "get_record": lambda r, c: texts(r.on("records", c).get(c["key"])),
     "doc_edit": lambda r, c: edit_all(r.on("document", c), c["edits"]),
-    "next": event,
+    "next": lambda r, c: following(r.streams[c["stream"]]),
 }
-
-
-def answer(c):
-    if c["op"] == "reset":
-        for role in roles.values():
-            if role.workspace is not None:
-                role.workspace.shutdown()
-        return roles.clear()
-    role = roles[c.get("by")]
-    return OTHERS[c["op"]](role, c) if c["op"] in OTHERS else role.do(c)
 
 
 def bytes_or_map(found):
@@ -197,8 +180,10 @@ def bytes_or_map(found):
 
 roles = defaultdict(Role)
 for line in sys.stdin:
+    c = json.loads(line, object_hook=bytes_or_map)
+    role = roles[c.get("by")]
     try:
-        said = {"ok": answer(json.loads(line, object_hook=bytes_or_map))}
+        said = {"ok": OTHERS[c["op"]](role, c) if c["op"] in OTHERS else role.call(c)}
     except tidelog.TidelogError as error:
         said = {"error": error.code, "reason": str(error)}
     print(json.dumps(said, default=plain), flush=True)

@@ -37,6 +37,10 @@ JOIN_MS_MAX = 30_000
 EVENTUALLY_SECONDS_MAX = 30.0
 EVENTUALLY_STEP_SECONDS = 0.02
 CONTROL = ("by", "all", "is", "at_most", "error", "save", "pick", "sorted", "eventually", "later", "finish")
+NEED_KEY = ("create", "open", "join", "restore", "recover")
+KEYS = {"key_byte", "passphrase", "key_file"}
+KEY_BYTE = 7
+TIMES = ("time", "hlc_ms", "expires", "expires_ms", "requested", "requested_ms", "made", "made_ms")
 NAME = re.compile(r"\$(\w+)")
 
 
@@ -116,7 +120,7 @@ class Play:
         if step["by"] == "runner":
             outside.do(command, self.known)
             return
-        command["by"] = step["by"]
+        command = completed(command | {"by": step["by"]})
         driver = self.drivers[step["by"]]
         if command.get("op") == "advance":
             for one in dict.fromkeys(self.drivers.values()):
@@ -136,7 +140,7 @@ class Play:
                 assert answer.get("error") == step["error"], said
                 return
             assert "ok" in answer, said
-            found = picked(answer["ok"], step.get("pick", ""))
+            found = picked(timeless(answer["ok"]), step.get("pick", ""))
             if step.get("sorted"):
                 found = sorted(found, key=json.dumps)
             if "at_most" in step:
@@ -173,7 +177,7 @@ class Play:
         return shown
 
     def ask(self, role: str, **command: Any) -> Any:
-        answer = self.drivers[role].ask({"by": role, **command})
+        answer = self.drivers[role].ask(completed({"by": role, **command}))
         assert "ok" in answer, (self.drivers[role].language, command, answer)
         return answer["ok"]
 
@@ -192,6 +196,25 @@ class Play:
 
     def meaning(self, name: str) -> Any:
         return self.peers.address(name) if name in self.peers else self.known[name]
+
+
+def completed(command: dict[str, Any]) -> dict[str, Any]:
+    """A command with what is meant where nothing is said, so that no driver has to know it."""
+    word = command.get("op", "")
+    meant: dict[str, Any] = {"database": "main", "policy": "document" if word.startswith("doc_") else "lww"}
+    if word in NEED_KEY and not KEYS & command.keys():
+        meant["key_byte"] = KEY_BYTE
+    command = meant | command
+    if "writes" in command:
+        command["writes"] = [meant | {"database": command["database"]} | write for write in command["writes"]]
+    return command
+
+
+def timeless(answer: Any) -> Any:
+    """An answer without what is a time, which no scenario can know."""
+    if isinstance(answer, dict):
+        return {name: timeless(inner) for name, inner in answer.items() if name not in TIMES}
+    return [timeless(inner) for inner in answer] if isinstance(answer, list) else answer
 
 
 def picked(value: Any, path: str) -> Any:

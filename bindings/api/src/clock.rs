@@ -1,15 +1,12 @@
 //! The clock of tests: the system's, moved forward by hand. Never in a released package.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tidelog::Environment;
-use tidelog_log::env::{Clock, SystemClock};
+use tidelog_log::env::MovedClock;
 
 use crate::error::Result;
 use crate::runtime::guard;
-
-static AHEAD_MS: AtomicU64 = AtomicU64::new(0);
 
 /// Moves the clock of all workspaces of this process forward: stamps and expiry follow it.
 ///
@@ -18,7 +15,7 @@ static AHEAD_MS: AtomicU64 = AtomicU64::new(0);
 /// Only [`Forked`](crate::ErrorKind::Forked).
 pub fn advance(ms: u64) -> Result<()> {
     guard(|| {
-        AHEAD_MS.fetch_add(ms, Ordering::SeqCst);
+        MovedClock::advance(ms);
         Ok(())
     })
 }
@@ -28,13 +25,4 @@ pub(crate) fn environment(path: &str) -> Environment {
     let mut environment = Environment::folder(path);
     environment.clock = Arc::new(MovedClock);
     environment
-}
-
-#[derive(Debug)]
-struct MovedClock;
-
-impl Clock for MovedClock {
-    fn now_ms(&self) -> u64 {
-        SystemClock.now_ms().saturating_add(AHEAD_MS.load(Ordering::SeqCst))
-    }
 }

@@ -50,6 +50,31 @@ pub fn random_array<const N: usize>(random: &dyn Random) -> [u8; N] {
     bytes
 }
 
+/// How far the clock of tests is ahead.
+#[cfg(any(test, feature = "test-util"))]
+static AHEAD_MS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
+/// The operating system's clock, moved forward for the whole process by [`MovedClock::advance`]:
+/// for tests that cannot give each workspace a clock of its own.
+#[cfg(any(test, feature = "test-util"))]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MovedClock;
+
+#[cfg(any(test, feature = "test-util"))]
+impl MovedClock {
+    /// Moves the clock forward.
+    pub fn advance(ms: u64) {
+        AHEAD_MS.fetch_add(ms, std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+#[cfg(any(test, feature = "test-util"))]
+impl Clock for MovedClock {
+    fn now_ms(&self) -> u64 {
+        SystemClock.now_ms().saturating_add(AHEAD_MS.load(std::sync::atomic::Ordering::SeqCst))
+    }
+}
+
 /// A clock that stands still until a test moves it.
 #[cfg(any(test, feature = "test-util"))]
 #[derive(Debug)]

@@ -1,9 +1,11 @@
 //! Identifiers: fixed-size byte strings that print as lower-case hexadecimal.
 //!
-//! They are opaque to everything above; none of them is secret.
+//! They are opaque to everything above; none of them is secret. For serde, too, they are text.
 
 use std::fmt;
 use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The text given is not an identifier of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +66,18 @@ macro_rules! identifier {
                     *byte = high << 4 | low;
                 }
                 Ok(Self(bytes))
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
             }
         }
 

@@ -38,7 +38,8 @@ impl fmt::Debug for LogHandle {
 }
 
 /// What became of an item, or of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ChangeKind {
     /// The item is there, new or changed.
@@ -65,7 +66,7 @@ impl ChangeKind {
 }
 
 /// One item at its latest change, or one entry that cannot be shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Change {
     /// What became of it.
@@ -87,7 +88,7 @@ pub struct Change {
 }
 
 /// Changes after a cursor.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Changes {
     /// The changes, the earliest first.
     pub items: Vec<Change>,

@@ -58,7 +58,7 @@ impl CollectionOptions {
 }
 
 /// An item of a collection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Item<T> {
     /// Its key.
     pub key: String,
@@ -67,7 +67,7 @@ pub struct Item<T> {
 }
 
 /// Some of a query's results, and how to go on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Page<T> {
     /// The items, in order.
     pub items: Vec<Item<T>>,
@@ -76,7 +76,7 @@ pub struct Page<T> {
 }
 
 /// What [`Collection::put_many`] wrote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Summary {
     /// Items put.
     pub items: usize,

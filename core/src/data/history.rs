@@ -17,7 +17,8 @@ use crate::error::Result;
 use crate::value::Value;
 
 /// What an entry did to an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum VersionKind {
     /// It put a value.
@@ -41,7 +42,7 @@ impl VersionKind {
 }
 
 /// One operation of one entry on an item.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Version {
     /// The entry.

@@ -40,10 +40,12 @@ pub(crate) const CURSOR_MAX: usize = 256 * 1024;
 ///     .limit(5);
 /// # Ok::<(), tidelog::Error>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, serde::Deserialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Query {
     /// What must hold for an item, in the `where` grammar; null takes every item.
+    #[serde(rename = "where")]
     pub filter: Value,
     /// Fields to sort by, the first one first; `-year` is descending. Missing fields sort as null.
     pub sort: Vec<String>,

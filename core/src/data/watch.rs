@@ -18,7 +18,8 @@ use crate::value::Value;
 pub const WATCH_EVENTS_MAX: usize = 4096;
 
 /// What happened to an item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
     /// The item is there already: the state at the start of a watch that asked for it.
@@ -48,7 +49,7 @@ impl EventKind {
 }
 
 /// One change of one item.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Event {
     /// What happened.
@@ -76,13 +77,20 @@ pub struct Event {
 }
 
 /// What comes out of a [`Watch`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[serde(untagged)]
 #[expect(clippy::large_enum_variant, reason = "nearly every notice is an event: boxing would cost each one")]
 pub enum Notice {
     /// A change.
     Event(Event),
     /// This many events were dropped because the reader fell behind: read the state again.
+    #[serde(serialize_with = "lost")]
     Lagged(u64),
+}
+
+/// For serde, what was missed is told by a field, so that it differs from an event.
+fn lost<S: serde::Serializer>(lost: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map([("lost", lost)])
 }
 
 /// Which events a watch is about.

@@ -24,7 +24,8 @@ use crate::error::{Error, ErrorKind, Result};
 const EVENTS_MAX: usize = 256;
 
 /// What a link is doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum LinkState {
     /// Waits before the next attempt, or is stopped.
     Offline,
@@ -37,7 +38,7 @@ pub enum LinkState {
 }
 
 /// How far the present connection has come.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct LinkProgress {
     /// Entries received.
     pub received: u64,
@@ -54,7 +55,8 @@ pub struct LinkProgress {
 }
 
 /// Something that a link did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LinkEvent {
     /// It is in another state.
     State(LinkState),
@@ -64,6 +66,7 @@ pub enum LinkEvent {
     /// An attempt failed, or the connection was lost; the link goes on.
     Failed {
         /// The kind of error.
+        #[serde(rename = "code")]
         kind: ErrorKind,
         /// The error in words.
         message: String,

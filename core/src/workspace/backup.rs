@@ -40,7 +40,8 @@ use crate::keys::vault::Key;
 const CHUNK_BYTES: usize = 1 << 20;
 
 /// What opens a backup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BackupKey {
     /// The key that was given for it.
     Own,
@@ -63,7 +64,7 @@ impl BackupKey {
 }
 
 /// What a backup copied.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct BackupReport {
     /// Entries in the backup.
     pub entries: u64,

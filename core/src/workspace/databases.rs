@@ -9,7 +9,8 @@ use crate::error::Result;
 use crate::value::Value;
 
 /// What to watch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct WatchOptions {
     /// Which databases: `*` in it stands for anything but `/`, `**` for anything.
     pub pattern: String,

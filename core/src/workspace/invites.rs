@@ -34,7 +34,8 @@ const INVITES_MAX: usize = 64;
 const REQUESTS_MAX: usize = 64;
 
 /// What an invite allows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct InviteOptions {
     /// What the new user may do; must be below what this user may do.
     pub role: Role,
@@ -48,6 +49,13 @@ pub struct InviteOptions {
     pub uses: u32,
     /// Whether the invite is for another device of this user, instead of for another user.
     pub same_user: bool,
+}
+
+impl Default for InviteOptions {
+    /// As [`InviteOptions::new`], with the relay still to be named.
+    fn default() -> Self {
+        Self::new("")
+    }
 }
 
 impl InviteOptions {
@@ -66,7 +74,7 @@ impl InviteOptions {
 }
 
 /// An open invite.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct Invite {
     /// Names the invite on this device.
     pub id: String,
@@ -83,7 +91,7 @@ impl fmt::Debug for Invite {
 }
 
 /// Somebody who asks to join.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct JoinRequest {
     /// Names the request.
     pub id: String,

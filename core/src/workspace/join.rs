@@ -26,7 +26,8 @@ const POLL: Duration = Duration::from_millis(500);
 const WAIT_MS: u64 = 5 * 60 * 1_000;
 
 /// How to join.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct JoinOptions {
     /// The name to ask under, which then is this user's name in the workspace; may be empty.
     pub profile: String,

@@ -19,7 +19,7 @@ const NAME: &str = "name";
 const PROFILES: &str = "profiles";
 
 /// This device and its user.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Me {
     /// The user.
     pub user: UserId,
@@ -32,7 +32,7 @@ pub struct Me {
 }
 
 /// A user of the workspace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Member {
     /// The user.
     pub user: UserId,
@@ -47,7 +47,7 @@ pub struct Member {
 }
 
 /// A device of the workspace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct DeviceInfo {
     /// The device.
     pub device: DeviceId,

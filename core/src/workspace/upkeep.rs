@@ -12,7 +12,7 @@ use super::create::blocking;
 use crate::error::Result;
 
 /// Figures of a workspace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Stats {
     /// Entries held.
     pub entries: u64,
@@ -31,7 +31,7 @@ pub struct Stats {
 }
 
 /// One entry of the log, as far as it shows without opening it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct EntryInfo {
     /// Its number in this device's order of arrival.
     pub arrival: u64,

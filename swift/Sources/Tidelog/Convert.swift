@@ -48,7 +48,7 @@ extension Version {
     init(_ given: TidelogFFI.Version) throws {
         self.init(
             entry: given.entry, author: given.author, user: given.user, time: PlainText.time(ms: given.hlcMs),
-            kind: try known(given.kind), value: given.value.map(Value.init(crossing:)), local: given.local)
+            kind: try known(given.kind), value: try given.value.map(Value.init(crossing:)), local: given.local)
     }
 }
 
@@ -71,7 +71,7 @@ extension Event {
 
 extension Event where Content == Value {
     init(_ given: TidelogFFI.Event) throws {
-        try self.init(given) { _, value in Value(crossing: value) }
+        try self.init(given) { _, value in try? Value(crossing: value) }
     }
 }
 

@@ -12,7 +12,7 @@ extension Workspace {
     /// ```
     public final class Link: Sendable {
         /// How a link stands.
-        public enum State: String, Sendable {
+        public enum State: String, Codable, Sendable {
             /// Not connected; it will try again.
             case offline
             /// Connecting.
@@ -24,7 +24,7 @@ extension Workspace {
         }
 
         /// How far the present connection has come: entries, with those still expected in the totals.
-        public struct Progress: Sendable, Hashable {
+        public struct Progress: Codable, Sendable, Hashable {
             /// Entries received.
             public let received: Int
             /// Entries received and still expected, as far as is known.
@@ -40,7 +40,7 @@ extension Workspace {
         }
 
         /// What happens on a link.
-        public enum Event: Sendable, Hashable {
+        public enum Event: Codable, Sendable, Hashable {
             /// It has another state.
             case state(State)
             /// It got on.

@@ -2,7 +2,7 @@ import Foundation
 internal import TidelogFFI
 
 /// What opens a backup.
-public enum BackupKey: String, Sendable, Hashable {
+public enum BackupKey: String, Codable, Sendable, Hashable {
     /// Its own key.
     case own
     /// The passphrase that the workspace had then.
@@ -12,7 +12,7 @@ public enum BackupKey: String, Sendable, Hashable {
 }
 
 /// What a backup copied.
-public struct BackupReport: Sendable, Hashable {
+public struct BackupReport: Codable, Sendable, Hashable {
     /// Entries in it.
     public let entries: Int
     /// Bytes in it.
@@ -24,7 +24,7 @@ public struct BackupReport: Sendable, Hashable {
 }
 
 /// What is in a backup; no problems is good.
-public struct BackupInfo: Sendable, Hashable {
+public struct BackupInfo: Codable, Sendable, Hashable {
     /// The id of the workspace.
     public let workspace: String
     /// When it was made.

@@ -22,12 +22,11 @@ struct Shape<Content: Codable & Sendable, Result: Sendable>: Sendable {
     /// The stored form of a value, with the key in its field if that is missing or empty.
     func stored(_ value: Content, key: String? = nil) throws -> Crossing {
         let stored = try ValueEncoder.encode(value)
-        guard let key, let keyField, case .map(var fields) = stored else { return stored }
-        switch fields[keyField] {
-        case nil, .null, .text(""): fields[keyField] = .text(key)
+        guard let key, let keyField, case .map(let fields) = stored else { return stored }
+        switch fields.last(where: { $0.name == keyField })?.value {
+        case nil, .null, .text(""): return .map(fields + [Field(name: keyField, value: .text(key))])
         default: return stored
         }
-        return .map(fields)
     }
 
     func newItem(_ result: Result) throws -> NewItem {
@@ -60,7 +59,8 @@ struct Shape<Content: Codable & Sendable, Result: Sendable>: Sendable {
     /// Refuses fields with which an item would no longer fit the type.
     func check(_ fields: Crossing, within current: Crossing?) throws {
         guard Content.self != Value.self, case .map(let old) = current, case .map(let new) = fields else { return }
-        _ = try ValueDecoder.decode(Content.self, from: .map(old.merging(new) { _, last in last }))
+        let kept = old.filter { old in !new.contains { $0.name == old.name } }
+        _ = try ValueDecoder.decode(Content.self, from: .map(kept + new))
     }
 
     private func warn(_ text: String) {

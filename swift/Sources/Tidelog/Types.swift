@@ -1,7 +1,7 @@
 import Foundation
 
 /// What a user may do in a workspace.
-public enum Role: String, Sendable, Hashable, CaseIterable {
+public enum Role: String, Codable, Sendable, Hashable, CaseIterable {
     /// Reads.
     case reader
     /// Reads and writes.
@@ -13,7 +13,7 @@ public enum Role: String, Sendable, Hashable, CaseIterable {
 }
 
 /// What merges concurrent writes to the items of a collection; part of the collection's identity.
-public enum Policy: String, Sendable, Hashable, CaseIterable {
+public enum Policy: String, Codable, Sendable, Hashable, CaseIterable {
     /// An item is one value; the last write wins.
     case lww
     /// An item is a document whose concurrent edits merge.
@@ -36,6 +36,7 @@ public struct Item<Content: Sendable>: Sendable {
 
 extension Item: Equatable where Content: Equatable {}
 extension Item: Hashable where Content: Hashable {}
+extension Item: Codable where Content: Codable {}
 
 extension Item: Identifiable {
     /// The key.
@@ -57,8 +58,10 @@ public struct Page<Element: Sendable>: RandomAccessCollection, Sendable {
     public subscript(position: Int) -> Element { items[position] }
 }
 
+extension Page: Codable where Element: Codable {}
+
 /// What writing many items did.
-public struct Summary: Sendable, Hashable {
+public struct Summary: Codable, Sendable, Hashable {
     /// Items written.
     public let items: Int
     /// Entries they were written in.
@@ -66,9 +69,9 @@ public struct Summary: Sendable, Hashable {
 }
 
 /// One entry in the history of an item, with the value as it was stored.
-public struct Version: Sendable, Hashable {
+public struct Version: Codable, Sendable, Hashable {
     /// What an entry did.
-    public enum Kind: String, Sendable {
+    public enum Kind: String, Codable, Sendable {
         /// It put a value.
         case put
         /// It deleted the item.
@@ -107,11 +110,12 @@ public enum Event<Content: Sendable>: Sendable {
 }
 
 extension Event: Equatable where Content: Equatable {}
+extension Event: Codable where Content: Codable {}
 
 /// A change of one item.
 public struct Change<Content: Sendable>: Sendable {
     /// What happened.
-    public enum Kind: String, Sendable {
+    public enum Kind: String, Codable, Sendable {
         /// It is there already.
         case current
         /// It was put.
@@ -149,9 +153,10 @@ public struct Change<Content: Sendable>: Sendable {
 }
 
 extension Change: Equatable where Content: Equatable {}
+extension Change: Codable where Content: Codable {}
 
 /// This device in its workspace.
-public struct Me: Sendable, Hashable {
+public struct Me: Codable, Sendable, Hashable {
     /// The user.
     public let user: String
     /// The device.
@@ -163,7 +168,7 @@ public struct Me: Sendable, Hashable {
 }
 
 /// An invite.
-public struct Invite: Sendable, Hashable, Identifiable, CustomStringConvertible, CustomReflectable {
+public struct Invite: Codable, Sendable, Hashable, Identifiable, CustomStringConvertible, CustomReflectable {
     /// Its name.
     public let id: String
     /// The link: a secret for whom it is meant.
@@ -178,7 +183,7 @@ public struct Invite: Sendable, Hashable, Identifiable, CustomStringConvertible,
 }
 
 /// A device that asks to join. Nothing vouches for its profile.
-public struct JoinRequest: Sendable, Hashable, Identifiable {
+public struct JoinRequest: Codable, Sendable, Hashable, Identifiable {
     /// What to approve.
     public let id: String
     /// The name it gave itself.
@@ -192,7 +197,7 @@ public struct JoinRequest: Sendable, Hashable, Identifiable {
 }
 
 /// A user of the workspace.
-public struct Member: Sendable, Hashable {
+public struct Member: Codable, Sendable, Hashable {
     /// The user.
     public let user: String
     /// What it may do.
@@ -206,7 +211,7 @@ public struct Member: Sendable, Hashable {
 }
 
 /// A device of the workspace.
-public struct Device: Sendable, Hashable {
+public struct Device: Codable, Sendable, Hashable {
     /// The device.
     public let device: String
     /// Its user.
@@ -218,7 +223,7 @@ public struct Device: Sendable, Hashable {
 }
 
 /// What a sync did.
-public struct SyncReport: Sendable, Hashable {
+public struct SyncReport: Codable, Sendable, Hashable {
     /// Entries sent.
     public let sent: Int
     /// Entries received.
@@ -232,7 +237,7 @@ public struct SyncReport: Sendable, Hashable {
 }
 
 /// Figures of a workspace.
-public struct Stats: Sendable, Hashable {
+public struct Stats: Codable, Sendable, Hashable {
     /// Entries held.
     public let entries: Int
     /// Bytes of the log on disk, preallocated space included.
@@ -250,7 +255,7 @@ public struct Stats: Sendable, Hashable {
 }
 
 /// What a verification found; no problems is good.
-public struct VerifyReport: Sendable, Hashable {
+public struct VerifyReport: Codable, Sendable, Hashable {
     /// Entries checked.
     public let entries: Int
     /// Bytes checked.
@@ -264,7 +269,7 @@ public struct VerifyReport: Sendable, Hashable {
 }
 
 /// Entries asked of a log, and the ids of those it lacks.
-public struct Entries: Sendable, Hashable {
+public struct Entries: Codable, Sendable, Hashable {
     /// Those it has, in the order asked for.
     public let entries: [Data]
     /// The ids of those it lacks.
@@ -272,9 +277,9 @@ public struct Entries: Sendable, Hashable {
 }
 
 /// One item at its latest change, or one entry that cannot be shown, without collection and key.
-public struct LogChange: Sendable, Hashable {
+public struct LogChange: Codable, Sendable, Hashable {
     /// What became of an item, or why an entry cannot be shown.
-    public enum Kind: String, Sendable {
+    public enum Kind: String, Codable, Sendable {
         /// The item was put.
         case put
         /// The item was deleted.
@@ -302,7 +307,7 @@ public struct LogChange: Sendable, Hashable {
 }
 
 /// Changes after a cursor.
-public struct Changes: Sendable, Hashable {
+public struct Changes: Codable, Sendable, Hashable {
     /// The changes, the earliest first.
     public let items: [LogChange]
     /// Where to go on.
@@ -310,7 +315,7 @@ public struct Changes: Sendable, Hashable {
 }
 
 /// What moving entries between two logs did.
-public struct Transfer: Sendable, Hashable {
+public struct Transfer: Codable, Sendable, Hashable {
     /// Entries that were new here.
     public let received: Int
     /// Entries that were new there.

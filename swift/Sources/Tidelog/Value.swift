@@ -32,7 +32,7 @@ public enum Value: Sendable, Hashable {
     ///
     /// - Throws: ``TidelogError/invalidValue(_:)`` for what cannot be stored.
     public init(_ value: some Encodable) throws {
-        self.init(crossing: try ValueEncoder.encode(value))
+        try self.init(crossing: try ValueEncoder.encode(value))
     }
 
     /// A date, as it is stored in a field: to compare with.
@@ -78,7 +78,7 @@ extension Value {
     /// The deepest nesting that crosses to the engine, which allows less: what follows recursively stays bounded.
     static let depthMax = 128
 
-    init(crossing: Crossing) {
+    init(crossing: Crossing) throws {
         self =
             switch crossing {
             case .null: .null
@@ -87,9 +87,14 @@ extension Value {
             case .float(let value): .double(value)
             case .text(let value): .text(value)
             case .bytes(let value): .bytes(value)
-            case .list(let items): .list(items.map(Value.init(crossing:)))
-            case .map(let fields): .map(fields.mapValues(Value.init(crossing:)))
+            case .list(let items): .list(try items.map(Value.init(crossing:)))
+            case .map(let fields): .map(try Value.named(fields))
             }
+    }
+
+    private static func named(_ fields: [Field]) throws -> [String: Value] {
+        try fields.checkNames()
+        return Dictionary(uniqueKeysWithValues: try fields.map { ($0.name, try Value(crossing: $0.value)) })
     }
 
     func crossing(at place: CodingPlace = .root) throws -> Crossing {
@@ -103,9 +108,21 @@ extension Value {
         case .list(let items):
             .list(try items.enumerated().map { try $1.crossing(at: place.inner(Step($0))) })
         case .map(let fields):
-            .map(Dictionary(uniqueKeysWithValues: try fields.map {
-                ($0, try $1.crossing(at: place.inner(Step(stringValue: $0))))
-            }))
+            .map(try fields.map { name, value in
+                Field(name: name, value: try value.crossing(at: place.inner(Step(stringValue: name))))
+            })
+        }
+    }
+}
+
+extension [Field] {
+    /// Refuses names that Swift takes for one, because they differ only in how characters are composed: a dictionary
+    /// would lose all but one of them. Only programs in other languages write such a map.
+    func checkNames() throws {
+        let accented = lazy.map(\.name).filter { !$0.utf8.allSatisfy { $0 < 0x80 } }
+        guard Set(accented).count == accented.count else {
+            throw TidelogError.invalidValue(
+                "a map has two fields whose names are one to Swift: they differ only in how characters are composed")
         }
     }
 }
@@ -147,7 +164,7 @@ extension Value: Codable {
     /// Reads a value from any decoder, such as that of JSON.
     public init(from decoder: any Decoder) throws {
         if let decoder = decoder as? ValueDecoder {
-            self.init(crossing: decoder.value)
+            try self.init(crossing: decoder.value)
             return
         }
         let container = try decoder.singleValueContainer()

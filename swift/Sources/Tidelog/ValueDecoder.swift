@@ -34,7 +34,7 @@ struct ValueDecoder: Decoder {
     }
 
     func container<Key>(keyedBy _: Key.Type) throws -> KeyedDecodingContainer<Key> {
-        KeyedDecodingContainer(FieldsReader(fields: try fields(), place: place))
+        KeyedDecodingContainer(FieldsReader(try fields(), place: place))
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
@@ -45,8 +45,9 @@ struct ValueDecoder: Decoder {
         self
     }
 
-    fileprivate func fields() throws -> [String: Crossing] {
+    fileprivate func fields() throws -> [Field] {
         guard case .map(let fields) = value else { throw misfit([String: Crossing].self, "a map") }
+        try fields.checkNames()
         return fields
     }
 
@@ -113,7 +114,7 @@ extension ValueDecoder: SingleValueDecodingContainer {
         if T.self == UUID.self { return try text("a UUID", UUID.init(uuidString:)) as! T }
         if T.self == Decimal.self { return try text("a decimal", PlainText.decimal) as! T }
         if T.self == URL.self { return try text("a URL", URL.init(string:)) as! T }
-        if T.self == Value.self { return Value(crossing: value) as! T }
+        if T.self == Value.self { return try Value(crossing: value) as! T }
         if T.self == Data.self {
             guard case .bytes(let bytes) = value else { throw misfit(type, "bytes") }
             return bytes as! T
@@ -140,15 +141,31 @@ extension ValueDecoder: SingleValueDecodingContainer {
 }
 
 private struct FieldsReader<Key: CodingKey>: KeyedDecodingContainerProtocol {
-    let fields: [String: Crossing]
+    /// From here on a search through all fields takes longer than making a dictionary.
+    private static var fewMax: Int { 16 }
+
+    private let fields: [Field]
+    private let places: [String: Int]?
     let place: CodingPlace
     var codingPath: [any CodingKey] { place.path }
-    var allKeys: [Key] { fields.keys.compactMap(Key.init(stringValue:)) }
+    var allKeys: [Key] { fields.compactMap { Key(stringValue: $0.name) } }
 
-    func contains(_ key: Key) -> Bool { fields[key.stringValue] != nil }
+    init(_ fields: [Field], place: CodingPlace) {
+        self.fields = fields
+        self.place = place
+        let many = fields.count > Self.fewMax
+        places = many ? Dictionary(uniqueKeysWithValues: fields.indices.lazy.map { (fields[$0].name, $0) }) : nil
+    }
+
+    private func find(_ name: String) -> Crossing? {
+        let found = if let places { places[name] } else { fields.firstIndex { $0.name == name } }
+        return found.map { fields[$0].value }
+    }
+
+    func contains(_ key: Key) -> Bool { find(key.stringValue) != nil }
 
     private func at(_ key: some CodingKey) throws -> ValueDecoder {
-        guard let value = fields[key.stringValue] else {
+        guard let value = find(key.stringValue) else {
             throw DecodingError.keyNotFound(key, .init(codingPath: codingPath, debugDescription: "missing"))
         }
         return ValueDecoder(value: value, place: try place.inner(key))

@@ -90,15 +90,18 @@ private enum Node {
     func crossing() -> Crossing {
         switch self {
         case .value(let value): value
-        case .fields(let fields): .map(fields.nodes.mapValues { $0.crossing() })
+        case .fields(let fields): .map(fields.nodes.map { Field(name: $0, value: $1.crossing()) })
         case .items(let items): .list(items.nodes.map { $0.crossing() })
-        case .later(let encoder): encoder.written?.crossing() ?? .map([:])
+        case .later(let encoder): encoder.written?.crossing() ?? .map([])
         }
     }
 }
 
 private final class Fields {
-    var nodes: [String: Node] = [:]
+    /// In the order of writing; of a name that is written again, the last counts.
+    private(set) var nodes: [(String, Node)] = []
+
+    func set(_ key: some CodingKey, _ node: Node) { nodes.append((key.stringValue, node)) }
 }
 
 private final class Items {
@@ -129,7 +132,7 @@ private struct FieldsWriter<Key: CodingKey>: KeyedEncodingContainerProtocol {
     let place: CodingPlace
     var codingPath: [any CodingKey] { place.path }
 
-    private func set(_ key: Key, _ value: Crossing) { fields.nodes[key.stringValue] = .value(value) }
+    private func set(_ key: Key, _ value: Crossing) { fields.set(key, .value(value)) }
 
     func encodeNil(forKey key: Key) { set(key, .null) }
     func encode(_ value: Bool, forKey key: Key) { set(key, .bool(value)) }
@@ -145,24 +148,24 @@ private struct FieldsWriter<Key: CodingKey>: KeyedEncodingContainerProtocol {
     func encode(_ value: UInt16, forKey key: Key) { set(key, .int(Int64(value))) }
     func encode(_ value: UInt32, forKey key: Key) { set(key, .int(Int64(value))) }
     func encode(_ value: UInt, forKey key: Key) throws {
-        fields.nodes[key.stringValue] = try ValueEncoder.integer(value, at: place.inner(key))
+        fields.set(key, try ValueEncoder.integer(value, at: place.inner(key)))
     }
     func encode(_ value: UInt64, forKey key: Key) throws {
-        fields.nodes[key.stringValue] = try ValueEncoder.integer(value, at: place.inner(key))
+        fields.set(key, try ValueEncoder.integer(value, at: place.inner(key)))
     }
     func encode<T: Encodable>(_ value: T, forKey key: Key) throws {
-        fields.nodes[key.stringValue] = try ValueEncoder.node(of: value, at: place.inner(key))
+        fields.set(key, try ValueEncoder.node(of: value, at: place.inner(key)))
     }
 
     func nestedContainer<Inner>(keyedBy _: Inner.Type, forKey key: Key) -> KeyedEncodingContainer<Inner> {
         let inner = Fields()
-        fields.nodes[key.stringValue] = .fields(inner)
+        fields.set(key, .fields(inner))
         return KeyedEncodingContainer(FieldsWriter<Inner>(fields: inner, place: place.step(key)))
     }
 
     func nestedUnkeyedContainer(forKey key: Key) -> any UnkeyedEncodingContainer {
         let inner = Items()
-        fields.nodes[key.stringValue] = .items(inner)
+        fields.set(key, .items(inner))
         return ItemsWriter(items: inner, place: place.step(key))
     }
 
@@ -171,7 +174,7 @@ private struct FieldsWriter<Key: CodingKey>: KeyedEncodingContainerProtocol {
 
     private func encoder(_ key: some CodingKey) -> any Encoder {
         let encoder = ValueEncoder(at: place.step(key))
-        fields.nodes[key.stringValue] = .later(encoder)
+        fields.set(key, .later(encoder))
         return encoder
     }
 }

@@ -11,7 +11,6 @@ struct Record: Codable, Sendable, Identifiable {
     init(texts: Value) throws {
         var fields = texts.map
         fields["big"] = .int(Int64(fields["big"]!.text)!)
-        fields["data"] = .bytes(Data(base64Encoded: fields["data"]!.text)!)
         fields["done"] = fields["done"] ?? false
         self = try Value.map(fields).decode(as: Record.self)
     }
@@ -19,8 +18,6 @@ struct Record: Codable, Sendable, Identifiable {
     func texts() throws -> Value {
         var fields = try Value(self).map
         fields["when"] = fields["when"] ?? .null
-        fields["big"] = .text(String(big))
-        fields["data"] = .text(data.base64EncodedString())
         return .map(fields)
     }
 }
@@ -63,8 +60,8 @@ extension Value {
 extension Command {
     var path: URL { URL(filePath: self["path"]!.text) }
     var other: String { self["other"]!.text }
-    var policy: Policy { Policy(rawValue: self["policy"]?.text ?? "lww")! }
-    var secret: Tidelog.Key { secret("") ?? .raw(Data(repeating: 7, count: 32)) }
+    var policy: Policy { Policy(rawValue: self["policy"]!.text)! }
+    var secret: Tidelog.Key { secret("")! }
     func secret(_ which: String) -> Tidelog.Key? {
         if let passphrase = self[which + "passphrase"] { return .passphrase(passphrase.text) }
         if let file = self[which + "key_file"] { return .store(FileKeyStore(file: URL(filePath: file.text))) }

@@ -39,11 +39,11 @@ import func TidelogFFI.advance  // The clock of tests, which no released package
             workspace = try await .recover(at: c.path, words: c["words"]!.text, key: c.secret, from: source)
         case "backup":
             return try await measured { [workspace] in
-                try await workspace!.backup(to: c.url("to"), key: c.secret("backup_"), progress: $0)
+                try await workspace!.backup(to: c.url("to"), key: c.secret(""), progress: $0)
             }
-        case "verify_backup": return try await Workspace.verifyBackup(c.url("from"), key: c.secret("backup_"))
+        case "verify_backup": return try await Workspace.verifyBackup(c.url("from"), key: c.secret(""))
         case "change_passphrase":
-            try await workspace.changePassphrase(c.secret("new_")!, old: c.secret("old_"))
+            try await workspace.changePassphrase(c.secret, old: c.secret("old_"))
         case "recovery_words": return try await workspace.recoveryWords()
         case "confirm_recovery_words": try await workspace.confirmRecoveryWords(c["words"]!.text)
         case "add_recovery_device": return try await workspace.addRecoveryDevice()

@@ -150,6 +150,50 @@ import Tidelog
         }
     }
 
+    /// A map as a program in another language may write it: two names that Swift takes for one.
+    struct TwoNames: Codable, Sendable {
+        struct Name: CodingKey {
+            var stringValue: String
+            var intValue: Int? { nil }
+            init(stringValue: String) { self.stringValue = stringValue }
+            init?(intValue _: Int) { nil }
+        }
+
+        init() {}
+        init(from decoder: any Decoder) throws { _ = try decoder.container(keyedBy: Name.self) }
+        func encode(to encoder: any Encoder) throws {
+            var fields = encoder.container(keyedBy: Name.self)
+            try fields.encode(1, forKey: Name(stringValue: "\u{e9}"))
+            try fields.encode(2, forKey: Name(stringValue: "e\u{301}"))
+        }
+    }
+
+    @Test func namesThatSwiftTakesForOneAreRefusedAndNothingIsLost() async throws {
+        try await withWorkspace { workspace in
+            let main = try workspace.database("main")
+            // The engine has no dictionary in which they would be one.
+            try await main.collection("things", of: TwoNames.self).put("key", TwoNames())
+            let things = try main.collection("things")
+            await #expect { _ = try await things.getRaw("key") } throws: { ($0 as? TidelogError)?.code == "invalid_value" }
+            await #expect { _ = try await things.history("key") } throws: { ($0 as? TidelogError)?.code == "invalid_value" }
+            #expect(try await things.all().isEmpty)
+            #expect(try await things.count() == 1)
+        }
+    }
+
+    @Test func recordsAreCodable() async throws {
+        try await withWorkspace { workspace in
+            let stats = try await workspace.stats()
+            #expect(try JSONDecoder().decode(Stats.self, from: JSONEncoder().encode(stats)) == stats)
+            let things = try workspace.database("main").collection("things")
+            try await things.put("key", ["n": 1.5])
+            let versions = try await things.history("key")
+            let json = try JSONDecoder().decode(Value.self, from: JSONEncoder().encode(versions))
+            #expect(json[0]?["value"] == ["n": 1.5])
+            #expect(json[0]?["kind"] == "put")
+        }
+    }
+
     /// The value of JSON with the marks of the vectors: `$bytes` for bytes, `$value` around a map that only looks like
     /// a mark.
     private func value(ofJSON json: String) throws -> Value {

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 
+use serde::Serialize;
+
 use super::{Log, LogError, index};
 use crate::crypto::PublicKey;
 use crate::entry::Entry;
@@ -14,7 +16,7 @@ use crate::state::StateView;
 const PROBLEMS_NAMED_MAX: usize = 100;
 
 /// What [`Log::verify`] found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct VerifyReport {
     /// Entries read.
     pub entries: u64,

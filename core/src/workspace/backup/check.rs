@@ -19,7 +19,7 @@ use crate::workspace::create::blocking;
 use sha2::Digest as _;
 
 /// What is in a backup, and what is wrong with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct BackupInfo {
     /// The workspace that it is of.
     pub workspace: WorkspaceId,

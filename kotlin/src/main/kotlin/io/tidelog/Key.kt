@@ -16,11 +16,13 @@ public class Key private constructor(private val make: () -> NativeKey) {
         }
     }
 
+    /** Nothing of the key. */
     override fun toString(): String = "Key(..)"
 
     internal suspend fun <R> useWith(other: Key?, action: suspend (NativeKey, NativeKey?) -> R): R =
         use { first -> other.useIfAny { second -> action(first, second) } }
 
+    /** Makes keys. */
     public companion object {
         /** A passphrase, stretched before it is used. */
         public fun passphrase(passphrase: String): Key = Key { NativeKey.passphrase(passphrase) }

@@ -24,7 +24,16 @@ public enum class LogLevel {
 }
 
 /** What the engine logged: how much it matters, the module it comes from, and what happened. */
-public data class LogLine(val level: LogLevel, val target: String, val text: String)
+public data class LogLine(
+    /** How much it matters. */
+    val level: LogLevel,
+
+    /** The module it comes from. */
+    val target: String,
+
+    /** What happened. */
+    val text: String,
+)
 
 /**
  * What the engine logs while the flow is collected, down to a level. Holds no key, passphrase or data.

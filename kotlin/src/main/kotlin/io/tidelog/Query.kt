@@ -1,5 +1,6 @@
 package io.tidelog
 
+import io.tidelog.internal.Field as NativeField
 import io.tidelog.internal.Query as NativeQuery
 import io.tidelog.internal.Value as NativeValue
 
@@ -92,13 +93,15 @@ public class Query internal constructor() {
     public fun or(vararg conditions: Condition): Condition = group("or", conditions.asList())
 
     /** Not this. */
-    public fun not(condition: Condition): Condition = Condition(NativeValue.Map(mapOf("not" to condition.filter)))
+    public fun not(condition: Condition): Condition = Condition(named("not", condition.filter))
 
     private fun operator(field: String, word: String, value: Any?) =
-        Condition(NativeValue.Map(mapOf(field to NativeValue.Map(mapOf(word to stored(value))))))
+        Condition(named(field, named(word, stored(value))))
 
     private fun group(word: String, conditions: List<Condition>) =
-        Condition(NativeValue.Map(mapOf(word to NativeValue.Items(conditions.map { it.filter }))))
+        Condition(named(word, NativeValue.Items(conditions.map { it.filter })))
+
+    private fun named(name: String, value: NativeValue) = NativeValue.Map(listOf(NativeField(name, value)))
 
     private fun filter(): NativeValue = when (conditions.size) {
         0 -> NativeValue.Null

@@ -5,6 +5,7 @@ import kotlinx.serialization.KSerializer
 import java.util.logging.Level
 import java.util.logging.Logger
 import io.tidelog.internal.CollectionOptions
+import io.tidelog.internal.Field as NativeField
 import io.tidelog.internal.Item as NativeItem
 import io.tidelog.internal.NewItem
 import io.tidelog.internal.Policy as NativePolicy
@@ -33,9 +34,9 @@ internal class Shape<T, R> private constructor(
         val stored = encode(serializer, value)
         val field = keyField
         if (key == null || field == null || stored !is NativeValue.Map) return stored
-        val present = stored.v1[field]
+        val present = stored.v1.find { it.name == field }?.value
         val empty = present == null || present == NativeValue.Null || present == NativeValue.Text("")
-        return if (empty) NativeValue.Map(stored.v1 + (field to NativeValue.Text(key))) else stored
+        return if (empty) stored.with(listOf(NativeField(field, NativeValue.Text(key)))) else stored
     }
 
     fun newItem(result: R): NewItem {
@@ -62,9 +63,13 @@ internal class Shape<T, R> private constructor(
     /** Fields in stored form, checked in the item that they will be part of. */
     fun patch(before: NativeValue?, fields: Map<String, Any?>): NativeValue {
         val stored = stored(fields) as NativeValue.Map
-        if (before is NativeValue.Map) decode(serializer, NativeValue.Map(before.v1 + stored.v1))
+        if (before is NativeValue.Map) decode(serializer, before.with(stored.v1))
         return stored
     }
+
+    /** This map with some fields added, or others in their place. */
+    private fun NativeValue.Map.with(fields: List<NativeField>) =
+        NativeValue.Map(v1.filter { old -> fields.none { it.name == old.name } } + fields)
 
     companion object {
         /** Values that hold their key in a field. */

@@ -1,59 +1,99 @@
 package io.tidelog
 
+import kotlinx.serialization.SerialName
+import kotlinx.serialization.Serializable
 import java.nio.file.Path
 import kotlin.time.Instant
 
 /** What merges concurrent writes to the items of a collection; part of the collection's identity. */
+@Serializable
 public enum class Policy {
     /** An item is one value; the last write wins. */
+    @SerialName("lww")
     LWW,
 
     /** An item is a document whose concurrent edits merge. */
+    @SerialName("document")
     DOCUMENT,
 }
 
 /** What a user may do. */
+@Serializable
 public enum class Role {
     /** Reads. */
+    @SerialName("reader")
     READER,
 
     /** Reads and writes. */
+    @SerialName("writer")
     WRITER,
 
     /** Admits and removes others. */
+    @SerialName("admin")
     ADMIN,
 
     /** Made the workspace. */
+    @SerialName("owner")
     OWNER,
 }
 
 /** An item with its key. */
-public data class Item<out T>(val key: String, val value: T)
+@Serializable
+public data class Item<out T>(
+    /** Its key. */
+    val key: String,
+
+    /** Its value. */
+    val value: T,
+)
 
 /** The results of a query; [cursor] is where the next query goes on, if the limit left items out. */
-public class Page<out R> internal constructor(private val results: List<R>, public val cursor: String?) :
-    List<R> by results {
+public class Page<out R> internal constructor(
+    private val results: List<R>,
+    /** Where the next query goes on, if the limit left items out. */
+    public val cursor: String?,
+) : List<R> by results {
+    /** As lists are. */
     override fun equals(other: Any?): Boolean = results == other
 
+    /** As that of a list. */
     override fun hashCode(): Int = results.hashCode()
 
+    /** The items. */
     override fun toString(): String = results.toString()
 }
 
 /** What writing many items did. */
-public data class Summary(val items: Long, val entries: Long)
+@Serializable
+public data class Summary(
+    /** Items written. */
+    val items: Long,
+
+    /** Entries they were written in. */
+    val entries: Long,
+)
 
 /** One entry in the history of an item. */
+@Serializable
 public data class Version(
+    /** The entry. */
     val entry: String,
+
     /** The device that wrote it. */
     val author: String,
+
+    /** The user of that device, if it is known. */
     val user: String?,
+
     /** When, by the author's clock. */
     val time: Instant,
+
     /** `put`, `delete`, or `change` of a document. */
     val kind: String,
+
+    /** The value it put. */
     val value: Value?,
+
     /** Whether this device wrote it. */
     val local: Boolean,
 )
@@ -62,71 +102,151 @@ public data class Version(
 public sealed interface Event<out T>
 
 /** A change of one item. Changes of documents carry no values: read what is needed. */
+@Serializable
 public data class Change<out T>(
     /** `current` (it is there already), `put`, `delete`, `merge` or `unreadable`. */
     val kind: String,
+
     /** The database, if this device knows its name. */
     val database: String?,
+
+    /** The collection; empty for an unreadable entry. */
     val collection: String,
+
     /** The user whose own item it is. */
     val owner: String?,
+
+    /** The item; empty for an unreadable entry. */
     val key: String,
+
+    /** The value before; null if there was none or it does not fit the type. */
     val old: T?,
+
+    /** The value now; null if there is none or it does not fit the type. */
     val new: T?,
+
     /** The device that wrote the entry. */
     val author: String,
+
     /** When, by the author's clock. */
     val time: Instant,
+
+    /** Whether this device wrote it. */
     val local: Boolean,
+
+    /** The entry. */
     val entry: String,
 ) : Event<T>
 
 /** The reader was too slow, and so many events were dropped: read the state again. */
-public data class Lagged(val lost: Long) : Event<Nothing>, LinkEvent
+@Serializable
+public data class Lagged(
+    /** How many events were dropped. */
+    val lost: Long,
+) : Event<Nothing>, LinkEvent
 
 /** This device in its workspace. */
-public data class Me(val user: String, val device: String, val role: Role, val profile: String?)
+@Serializable
+public data class Me(
+    /** The user. */
+    val user: String,
+
+    /** The device. */
+    val device: String,
+
+    /** What the user may do. */
+    val role: Role,
+
+    /** The user's name, if it gave one. */
+    val profile: String?,
+)
 
 /** An invite. The link is a secret for whom it is meant. */
-public data class Invite(val id: String, val uri: String, val expires: Instant) {
+@Serializable
+public data class Invite(
+    /** Its name. */
+    val id: String,
+
+    /** The link: a secret for whom it is meant. */
+    val uri: String,
+
+    /** When it ends. */
+    val expires: Instant,
+) {
+    /** Without the link, which is a secret. */
     override fun toString(): String = "Invite(id=$id, expires=$expires)"
 }
 
 /** A device that asks to join. Nothing vouches for its profile. */
+@Serializable
 public data class JoinRequest(
+    /** What to approve. */
     val id: String,
+
+    /** The name it gave itself. */
     val profile: String,
+
+    /** The device. */
     val device: String,
+
+    /** The role it will have. */
     val role: Role,
+
+    /** When it asked, by its clock. */
     val requested: Instant,
 )
 
 /** A user of the workspace. */
+@Serializable
 public data class Member(
+    /** The user. */
     val user: String,
+
+    /** What the user may do. */
     val role: Role,
+
+    /** The user's name, if it gave one. */
     val profile: String?,
+
+    /** The user's devices. */
     val devices: List<String>,
+
     /** Whether this device is one of them. */
     val me: Boolean,
 )
 
 /** A device of the workspace. */
+@Serializable
 public data class Device(
+    /** The device. */
     val device: String,
+
+    /** Its user. */
     val user: String,
+
     /** The device, or root key, that admitted it. */
     val addedBy: String,
+
     /** Whether it is this one. */
     val me: Boolean,
 )
 
 /** What a sync did. */
+@Serializable
 public data class SyncReport(
+    /** Entries sent. */
     val sent: Long,
+
+    /** Entries received. */
     val received: Long,
+
+    /** Bytes sent. */
     val bytesSent: Long,
+
+    /** Bytes received. */
     val bytesReceived: Long,
+
+    /** Times the protocol waited for the peer. */
     val roundTrips: Long,
 )
 
@@ -134,93 +254,208 @@ public data class SyncReport(
 public sealed interface LinkEvent
 
 /** How a link stands. */
+@Serializable
 public enum class LinkState : LinkEvent {
     /** Not connected; it will try again. */
+    @SerialName("offline")
     OFFLINE,
 
     /** Connecting. */
+    @SerialName("connecting")
     CONNECTING,
 
     /** Connected, and not yet equal. */
+    @SerialName("catching-up")
     CATCHING_UP,
 
     /** Equal; changes pass as they are made. */
+    @SerialName("live")
     LIVE,
 }
 
 /** How far the present connection of a link has come; totals as far as they are known. */
+@Serializable
 public data class Progress(
+    /** Entries received. */
     val received: Long,
+
+    /** Entries received and still expected. */
     val receivedTotal: Long,
+
+    /** Entries sent. */
     val sent: Long,
+
+    /** Entries sent and still to send. */
     val sentTotal: Long,
+
+    /** Bytes received in messages. */
     val bytesReceived: Long,
+
+    /** Bytes sent in messages. */
     val bytesSent: Long,
 ) : LinkEvent
 
 /** Something failed; the link goes on by itself. */
-public data class LinkFailure(val code: String, val reason: String) : LinkEvent
+@Serializable
+public data class LinkFailure(
+    /** The code of the error. */
+    val code: String,
+
+    /** The error in words. */
+    val reason: String,
+) : LinkEvent
 
 /** Figures of a workspace. Two replicas hold the same exactly if their roots are equal. */
+@Serializable
 public data class Stats(
+    /** Entries held. */
     val entries: Long,
+
+    /** Bytes of the log on disk, preallocated space included. */
     val logBytes: Long,
+
+    /** Streams that have entries. */
     val streams: Long,
+
+    /** Chains, one for each device and stream it wrote to. */
     val chains: Long,
+
+    /** Users. */
     val users: Long,
+
+    /** Devices. */
     val devices: Long,
+
+    /** Stands for everything held. */
     val root: String,
 )
 
 /** What a verification found; the first problems in words. */
+@Serializable
 public data class VerifyReport(
+    /** Entries checked. */
     val entries: Long,
+
+    /** Bytes checked. */
     val bytes: Long,
+
+    /** Signatures checked; one vouches for all entries before it in its chain. */
     val signatures: Long,
+
+    /** Number of problems. */
     val damaged: Long,
+
+    /** The first problems, in words. */
     val problems: List<String>,
 )
 
 /** What a backup holds, what was copied this time, and what opens it: its `own` key, or that of the `workspace`. */
-public data class BackupReport(val entries: Long, val bytes: Long, val copied: Long, val key: String)
+@Serializable
+public data class BackupReport(
+    /** Entries in the backup. */
+    val entries: Long,
+
+    /** Bytes of its log. */
+    val bytes: Long,
+
+    /** Bytes that were copied this time. */
+    val copied: Long,
+
+    /** What opens it: `own`, `workspace` or `recovery_words`. */
+    val key: String,
+)
 
 /** What is in a backup, and what is wrong with it: nothing if [problems] is empty. */
+@Serializable
 public data class BackupInfo(
+    /** The workspace that it is of. */
     val workspace: String,
+
+    /** When it was made, by the clock of the device. */
     val made: Instant,
+
+    /** Entries found in it. */
     val entries: Long,
+
+    /** Bytes of its log. */
     val bytes: Long,
+
+    /** What opens it: `own`, `workspace` or `recovery_words`. */
     val key: String,
+
+    /** What is damaged. */
     val problems: List<String>,
 )
 
 /** Where a lost workspace still is. */
 public sealed interface RecoverFrom {
     /** A backup, or the folder of another member's workspace. */
-    public data class Folder(val path: Path) : RecoverFrom
+    public data class Folder(
+        /** The folder. */
+        val path: Path,
+    ) : RecoverFrom
 
     /** A relay, and the id of the workspace there. */
-    public data class Relay(val url: String, val workspace: String) : RecoverFrom
+    public data class Relay(
+        /** The address of the relay. */
+        val url: String,
+
+        /** The id of the workspace; no secret. */
+        val workspace: String,
+    ) : RecoverFrom
 }
 
 /** Entries asked of a log, and the ids of those it lacks. */
-public data class Entries(val entries: List<ByteArray>, val missing: List<String>)
+@Serializable
+public data class Entries(
+    /** Those the log has, in the order asked for. */
+    val entries: List<ByteArray>,
+
+    /** The ids of those it lacks. */
+    val missing: List<String>,
+)
 
 /** One item at its latest change, or one entry that cannot be shown: then [collection] and [key] are empty. */
+@Serializable
 public data class LogChange(
     /** `put`, `delete`, or for an entry `missing_key` or `invalid`. */
     val kind: String,
+
+    /** The collection. */
     val collection: String,
+
+    /** The user whose own item it is. */
     val owner: String?,
+
+    /** The item. */
     val key: String,
+
+    /** The entry with the item's highest version, or the entry itself. */
     val entry: String,
+
+    /** The device that wrote the entry that made the change. */
     val author: String,
+
     /** The number of the change in this replica's order of arrival. */
     val arrival: Long,
 )
 
 /** Changes after a cursor, and where to go on. */
-public data class Changes(val items: List<LogChange>, val cursor: String)
+@Serializable
+public data class Changes(
+    /** The changes, the earliest first. */
+    val items: List<LogChange>,
+
+    /** Where to go on. */
+    val cursor: String,
+)
 
 /** Entries that were new here, and there. */
-public data class Transfer(val received: Long, val sent: Long)
+@Serializable
+public data class Transfer(
+    /** Entries that were new here. */
+    val received: Long,
+
+    /** Entries that were new there. */
+    val sent: Long,
+)

@@ -3,6 +3,10 @@ package io.tidelog
 import kotlinx.serialization.InternalSerializationApi
 import kotlinx.serialization.KSerializer
 import kotlinx.serialization.Serializable
+import kotlinx.serialization.builtins.ListSerializer
+import kotlinx.serialization.builtins.MapSerializer
+import kotlinx.serialization.builtins.nullable
+import kotlinx.serialization.builtins.serializer
 import kotlinx.serialization.descriptors.PolymorphicKind
 import kotlinx.serialization.descriptors.SerialDescriptor
 import kotlinx.serialization.descriptors.buildSerialDescriptor
@@ -11,8 +15,10 @@ import kotlinx.serialization.encoding.Encoder
 import kotlinx.serialization.serializerOrNull
 import java.math.BigDecimal
 import java.time.LocalDate
+import java.util.Base64
 import java.util.UUID
 import kotlin.time.Instant
+import io.tidelog.internal.Field as NativeField
 import io.tidelog.internal.Value as NativeValue
 
 /**
@@ -30,35 +36,60 @@ public sealed interface Value {
     public data object Null : Value
 
     /** True or false. */
-    public data class Bool(val value: Boolean) : Value
+    public data class Bool(
+        /** The boolean. */
+        val value: Boolean,
+    ) : Value
 
     /** An integer. A double that is integral, up to 2^53 - 1, is read back as one of these. */
-    public data class Int(val value: Long) : Value
+    public data class Int(
+        /** The integer. */
+        val value: Long,
+    ) : Value
 
     /** Any other finite number. */
-    public data class Float(val value: Double) : Value
+    public data class Float(
+        /** The number. */
+        val value: Double,
+    ) : Value
 
     /** Unicode text. */
-    public data class Text(val value: String) : Value
+    public data class Text(
+        /** The text. */
+        val value: String,
+    ) : Value
 
     /** Bytes. */
-    public class Bytes(public val value: ByteArray) : Value {
+    public class Bytes(
+        /** The bytes. */
+        public val value: ByteArray,
+    ) : Value {
+        /** Whether the bytes are the same. */
         override fun equals(other: Any?): Boolean = other is Bytes && value.contentEquals(other.value)
 
+        /** A hash of the bytes. */
         override fun hashCode(): kotlin.Int = value.contentHashCode()
 
+        /** How many bytes they are. */
         override fun toString(): String = "Bytes(${value.size})"
     }
 
     /** An ordered list. */
-    public data class List(val items: kotlin.collections.List<Value>) : Value
+    public data class List(
+        /** The elements. */
+        val items: kotlin.collections.List<Value>,
+    ) : Value
 
     /** A map from text to values. */
-    public data class Map(val fields: kotlin.collections.Map<String, Value>) : Value
+    public data class Map(
+        /** The values by name. */
+        val fields: kotlin.collections.Map<String, Value>,
+    ) : Value
 
     /** The value of a field, if this is a map that has it. */
     public operator fun get(field: String): Value? = (this as? Map)?.fields?.get(field)
 
+    /** Makes values. */
     public companion object {
         /**
          * The value of a plain object: null, booleans, numbers, text, byte arrays, lists, maps, date-times, UUIDs,
@@ -104,14 +135,10 @@ private fun convert(plain: Any?, place: Place): NativeValue = when (plain) {
     else -> serialized(plain, place)
 }
 
-private fun fields(plain: Map<*, *>, place: Place): Map<String, NativeValue> {
-    val fields = LinkedHashMap<String, NativeValue>()
-    for ((name, value) in plain) {
-        if (name !is String) place.refuse("the name of a field must be text")
-        wellFormed(name, place)
-        fields[name] = stored(value, place.field(name))
-    }
-    return fields
+private fun fields(plain: Map<*, *>, place: Place): List<NativeField> = plain.map { (name, value) ->
+    if (name !is String) place.refuse("the name of a field must be text")
+    wellFormed(name, place)
+    NativeField(name, stored(value, place.field(name)))
 }
 
 @OptIn(InternalSerializationApi::class)
@@ -129,7 +156,7 @@ internal fun Value.toNative(): NativeValue = when (this) {
     is Value.Text -> text(value, Place.Top)
     is Value.Bytes -> NativeValue.Bytes(value)
     is Value.List -> NativeValue.Items(items.map { it.toNative() })
-    is Value.Map -> NativeValue.Map(fields.mapValues { it.value.toNative() })
+    is Value.Map -> NativeValue.Map(fields.map { NativeField(it.key, it.value.toNative()) })
 }
 
 internal fun NativeValue.toValue(): Value = when (this) {
@@ -140,17 +167,35 @@ internal fun NativeValue.toValue(): Value = when (this) {
     is NativeValue.Text -> Value.Text(v1)
     is NativeValue.Bytes -> Value.Bytes(v1)
     is NativeValue.Items -> Value.List(v1.map { it.toValue() })
-    is NativeValue.Map -> Value.Map(v1.mapValues { it.value.toValue() })
+    is NativeValue.Map -> Value.Map(v1.associate { it.name to it.value.toValue() })
 }
 
-/** Passes values through the encoders of this package; other formats have no place for them. */
+private const val BYTES = "\$bytes"
+private val texts = MapSerializer(String.serializer(), String.serializer())
+private val nothing = String.serializer().nullable
+
+private fun base64(bytes: ByteArray): String = Base64.getEncoder().encodeToString(bytes)
+
+/**
+ * Passes values through the encoders of this package. Other formats get the same tree, with bytes as a map of one field,
+ * `bytes` behind a dollar sign, in base64: enough to log a record or to send it on, and nothing reads it back.
+ */
 internal object ValueSerializer : KSerializer<Value> {
     @OptIn(InternalSerializationApi::class)
     override val descriptor: SerialDescriptor = buildSerialDescriptor("io.tidelog.Value", PolymorphicKind.SEALED)
 
     override fun serialize(encoder: Encoder, value: Value) {
-        require(encoder is ValueEncoder) { "a Value is stored by Tidelog only" }
-        encoder.add(value.toNative())
+        when {
+            encoder is ValueEncoder -> encoder.add(value.toNative())
+            value is Value.Bool -> encoder.encodeBoolean(value.value)
+            value is Value.Int -> encoder.encodeLong(value.value)
+            value is Value.Float -> encoder.encodeDouble(value.value)
+            value is Value.Text -> encoder.encodeString(value.value)
+            value is Value.Bytes -> texts.serialize(encoder, mapOf(BYTES to base64(value.value)))
+            value is Value.List -> ListSerializer(this).serialize(encoder, value.items)
+            value is Value.Map -> MapSerializer(String.serializer(), this).serialize(encoder, value.fields)
+            else -> nothing.serialize(encoder, null)
+        }
     }
 
     override fun deserialize(decoder: Decoder): Value {

@@ -11,6 +11,7 @@ import kotlinx.serialization.encoding.CompositeDecoder
 import kotlinx.serialization.encoding.Decoder
 import kotlinx.serialization.internal.AbstractPolymorphicSerializer
 import kotlinx.serialization.modules.SerializersModule
+import io.tidelog.internal.Field as NativeField
 import io.tidelog.internal.Value as NativeValue
 
 /**
@@ -88,7 +89,8 @@ internal abstract class ValueDecoder : AbstractDecoder() {
 
     private fun <T> decodePolymorphic(deserializer: AbstractPolymorphicSerializer<*>): T {
         val map = current() as? NativeValue.Map ?: misfit("a map")
-        val name = (map.v1[CLASS_FIELD] as? NativeValue.Text)?.v1 ?: misfit("a map with the field `$CLASS_FIELD`")
+        val field = map.v1.find { it.name == CLASS_FIELD }?.value
+        val name = (field as? NativeValue.Text)?.v1 ?: misfit("a map with the field `$CLASS_FIELD`")
         val actual = deserializer.findPolymorphicSerializerOrNull(this, name) ?: misfit("a class that is known here")
         @Suppress("UNCHECKED_CAST")
         return RootDecoder(map, place()).decodeSerializableValue(actual) as T
@@ -101,7 +103,7 @@ internal abstract class ValueDecoder : AbstractDecoder() {
         else -> misfit("a type that can be read")
     }
 
-    private fun map(): Map<String, NativeValue> = (current() as? NativeValue.Map)?.v1 ?: misfit("a map")
+    private fun map(): List<NativeField> = (current() as? NativeValue.Map)?.v1 ?: misfit("a map")
 
     private fun whole(least: Long, most: Long): Long {
         val number = (current() as? NativeValue.Int)?.v1
@@ -133,14 +135,14 @@ private class ListDecoder(private val items: List<NativeValue>, private val pare
 }
 
 @OptIn(ExperimentalSerializationApi::class)
-private class ClassDecoder(fields: Map<String, NativeValue>, private val parent: Place) : ValueDecoder() {
-    private val fields = fields.entries.iterator()
-    private var field: Map.Entry<String, NativeValue>? = null
+private class ClassDecoder(fields: List<NativeField>, private val parent: Place) : ValueDecoder() {
+    private val fields = fields.iterator()
+    private var field: NativeField? = null
 
     override fun decodeElementIndex(descriptor: SerialDescriptor): Int {
         while (fields.hasNext()) {
             val field = fields.next()
-            val index = descriptor.getElementIndex(field.key)
+            val index = descriptor.getElementIndex(field.name)
             if (index >= 0) {
                 this.field = field
                 return index
@@ -151,25 +153,24 @@ private class ClassDecoder(fields: Map<String, NativeValue>, private val parent:
 
     override fun current(): NativeValue = checkNotNull(field) { "a field is read after its index" }.value
 
-    override fun place(): Place = field?.let { parent.field(it.key) } ?: parent
+    override fun place(): Place = field?.let { parent.field(it.name) } ?: parent
 }
 
-private class MapDecoder(fields: Map<String, NativeValue>, private val parent: Place) : ValueDecoder() {
-    private val entries = fields.entries.toList()
+private class MapDecoder(private val fields: List<NativeField>, private val parent: Place) : ValueDecoder() {
     private var next = 0
 
     /** Keys and values come in turn. */
     override fun decodeElementIndex(descriptor: SerialDescriptor): Int =
-        if (next < entries.size * 2) next++ else CompositeDecoder.DECODE_DONE
+        if (next < fields.size * 2) next++ else CompositeDecoder.DECODE_DONE
 
-    override fun decodeCollectionSize(descriptor: SerialDescriptor): Int = entries.size
+    override fun decodeCollectionSize(descriptor: SerialDescriptor): Int = fields.size
 
     override fun current(): NativeValue {
-        val (key, value) = entries[(next - 1) / 2]
-        return if (next % 2 == 1) NativeValue.Text(key) else value
+        val field = fields[(next - 1) / 2]
+        return if (next % 2 == 1) NativeValue.Text(field.name) else field.value
     }
 
-    override fun place(): Place = parent.field(entries[(next - 1) / 2].key)
+    override fun place(): Place = parent.field(fields[(next - 1) / 2].name)
 }
 
 /** Numbers without sign are wanted in types with sign. */

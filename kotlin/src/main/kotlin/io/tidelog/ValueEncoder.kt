@@ -13,6 +13,7 @@ import kotlinx.serialization.encoding.Encoder
 import kotlinx.serialization.internal.AbstractPolymorphicSerializer
 import kotlinx.serialization.modules.SerializersModule
 import kotlin.time.Instant
+import io.tidelog.internal.Field as NativeField
 import io.tidelog.internal.Value as NativeValue
 
 /** The field that names the class of an object whose declared type is sealed or open. */
@@ -89,7 +90,8 @@ internal abstract class ValueEncoder(private val depth: Int) : AbstractEncoder()
             ?: place().refuse("no serializer is registered for ${value.javaClass.name}")
         val encoded = encode(actual, value, place()) as? NativeValue.Map
             ?: place().refuse("a ${actual.descriptor.serialName} has no fields that could say its class")
-        add(NativeValue.Map(mapOf(CLASS_FIELD to NativeValue.Text(actual.descriptor.serialName)) + encoded.v1))
+        val name = NativeField(CLASS_FIELD, NativeValue.Text(actual.descriptor.serialName))
+        add(NativeValue.Map(listOf(name) + encoded.v1))
     }
 
     override fun beginStructure(descriptor: SerialDescriptor): CompositeEncoder {
@@ -127,7 +129,7 @@ private class ListEncoder(private val parent: ValueEncoder, depth: Int) : ValueE
 
 @OptIn(ExperimentalSerializationApi::class)
 private class ClassEncoder(private val parent: ValueEncoder, depth: Int) : ValueEncoder(depth) {
-    private val fields = LinkedHashMap<String, NativeValue>()
+    private val fields = ArrayList<NativeField>()
     private var name = ""
 
     override fun encodeElement(descriptor: SerialDescriptor, index: Int): Boolean {
@@ -136,7 +138,7 @@ private class ClassEncoder(private val parent: ValueEncoder, depth: Int) : Value
     }
 
     override fun add(value: NativeValue) {
-        fields[name] = value
+        fields += NativeField(name, value)
     }
 
     override fun place(): Place = parent.place().field(name)
@@ -145,7 +147,7 @@ private class ClassEncoder(private val parent: ValueEncoder, depth: Int) : Value
 }
 
 private class MapEncoder(private val parent: ValueEncoder, depth: Int) : ValueEncoder(depth) {
-    private val fields = LinkedHashMap<String, NativeValue>()
+    private val fields = ArrayList<NativeField>()
     private var name: String? = null
 
     /** Keys and values come in turn. */
@@ -155,7 +157,7 @@ private class MapEncoder(private val parent: ValueEncoder, depth: Int) : ValueEn
             val key = value as? NativeValue.Text ?: parent.place().refuse("the name of a field must be text")
             this.name = key.v1
         } else {
-            fields[name] = value
+            fields += NativeField(name, value)
             this.name = null
         }
     }

@@ -188,6 +188,7 @@ public class Workspace private constructor(private val handle: NativeWorkspace) 
     /** Shuts down like [shutdown], blocking the thread for some milliseconds: the end of a `use` block. */
     override fun close(): Unit = runBlocking { shutdown() }
 
+    /** Opens, makes and joins workspaces. */
     public companion object {
         /** Opens a workspace with a passphrase; with [create], makes it under this name if there is none. */
         public suspend fun open(path: Path, passphrase: String, create: String? = null): Workspace =

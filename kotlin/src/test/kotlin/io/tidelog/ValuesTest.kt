@@ -3,7 +3,11 @@ package io.tidelog
 import kotlinx.serialization.Contextual
 import kotlinx.serialization.SerialName
 import kotlinx.serialization.Serializable
+import kotlinx.serialization.encodeToString
+import kotlinx.serialization.json.Json
+import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.encodeToJsonElement
 import kotlinx.serialization.json.jsonArray
 import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
@@ -231,6 +235,27 @@ internal class ValuesTest : WorkspaceTest() {
         assertTrue("pair" in missing.message!!)
         val unknown = throws<TidelogException.InvalidValue> { decode(Colour.serializer(), stored("blue").toNative()) }
         assertTrue("Colour" in unknown.message!!)
+    }
+
+    @Test
+    fun `records become json with their values as they are`() = test {
+        things.put("key", Value.of(mapOf("n" to 1.5, "bytes" to byteArrayOf(1), "list" to listOf(null, true))))
+        val version = Json.encodeToJsonElement(things.history("key").single()).jsonObject
+        assertEquals("""{"n":1.5,"bytes":{"${'$'}bytes":"AQ=="},"list":[null,true]}""", plainOrder(version["value"]))
+        assertEquals("\"writer\"", Json.encodeToString(Role.WRITER))
+        assertEquals("\"catching-up\"", Json.encodeToString(LinkState.CATCHING_UP))
+        assertEquals(workspace.stats(), Json.decodeFromString<Stats>(Json.encodeToString(workspace.stats())))
+    }
+
+    /** JSON with the fields in the order of the test: the engine orders them its own way. */
+    private fun plainOrder(json: JsonElement?): String =
+        JsonObject(listOf("n", "bytes", "list").associateWith { json!!.jsonObject.getValue(it) }).toString()
+
+    @Test
+    fun `names that differ only in how characters are composed are two fields`() = test {
+        val both = Value.of(mapOf("\u00e9" to 1, "e\u0301" to 2))
+        things.put("key", both)
+        assertEquals(both, things.get("key"))
     }
 
     companion object {
