@@ -14,9 +14,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json};
 use tidelog::{
-    Collection, CollectionOptions, Database, Direction, Document, Edit, EntryId, Environment, InviteOptions,
-    Item, JoinOptions, Key, Link, LinkEvent, LinkEvents, LinkState, Live, Notice, Policy, Query, RecoverFrom,
-    Result, Role as Right, SyncReport, Value, Version, Watch, WatchOptions, Workspace,
+    Circle, CircleOptions, Collection, CollectionOptions, Database, Direction, Document, Edit, EntryId, Environment, History, InviteOptions,
+    Item, JoinOptions, Key, KeyPolicy, Link, LinkEvent, LinkEvents, LinkState, Live, Notice, Policy, Query, RecoverFrom,
+    Result, Role as Right, SyncReport, UserId, Value, Version, Watch, WatchOptions, Workspace,
 };
 use tidelog_log::env::{Clock, Random as _, SystemClock, SystemRandom};
 
@@ -173,7 +173,7 @@ impl Role {
         self.link.as_ref().expect("scenarios connect first")
     }
     fn database(&self, c: &Json) -> Database {
-        self.workspace().database(c["database"].as_str().unwrap_or("main"))
+        database(self.workspace(), c)
     }
     fn collection<T: Serialize + DeserializeOwned>(&self, c: &Json) -> Result<Collection<T>> {
         let found = self.database(c).collection_with(text(c, "in"), options(c));
@@ -234,6 +234,25 @@ impl Role {
     }
 }
 
+fn database(workspace: &Workspace, c: &Json) -> Database {
+    let name = c["database"].as_str().unwrap_or("main");
+    match c["circle"].as_str() {
+        None => workspace.database(name),
+        Some(circle) => workspace.database_in(name, circle.parse().expect("scenarios name circles by id")),
+    }
+}
+
+fn right(c: &Json) -> Option<Right> {
+    Right::ALL.into_iter().find(|role| c["role"] == role.to_string())
+}
+
+fn circle(circle: &Circle) -> Json {
+    let history = if circle.history == History::Full { "full" } else { "from_join" };
+    let member = |(user, role): &(UserId, Right)| json!({ "user": user.to_string(), "role": role.to_string() });
+    json!({ "id": circle.id.to_string(), "name": circle.name, "history": history, "recoverable": circle.recoverable,
+        "members": circle.members.iter().map(member).collect::<Vec<_>>(), "readable": circle.readable })
+}
+
 fn transfer(report: SyncReport) -> Json {
     json!({ "received": report.received, "sent": report.sent })
 }
@@ -245,7 +264,7 @@ async fn play(role: &mut Role, other: Option<Workspace>, c: &Json) -> Result<Jso
     let log = || role.database(c).log();
     let other_log = || {
         let other = other.as_ref().expect("scenarios name a role");
-        other.database(c["database"].as_str().unwrap_or("main")).log()
+        database(other, c).log()
     };
     Ok(match text(c, "op") {
         "create" => json!(role.workspace = Some(Workspace::create_in(environment(c), key(c), text(c, "name")).await?)),
@@ -277,7 +296,7 @@ async fn play(role: &mut Role, other: Option<Workspace>, c: &Json) -> Result<Jso
             options.same_user = c["same_user"] == true;
             options.uses = c["uses"].as_u64().map_or(options.uses, |uses| uses as u32);
             options.expires_in_ms = c["expires_in_ms"].as_u64().unwrap_or(options.expires_in_ms);
-            options.role = Right::ALL.into_iter().find(|role| c["role"] == role.to_string()).unwrap_or(options.role);
+            options.role = right(c).unwrap_or(options.role);
             let invite = role.workspace().invite(options).await?;
             json!({ "id": invite.id, "uri": invite.uri })
         }
@@ -287,7 +306,32 @@ async fn play(role: &mut Role, other: Option<Workspace>, c: &Json) -> Result<Jso
             "id": r.id, "profile": r.profile, "device": r.device.to_string(), "role": r.role.to_string(),
         })).collect(),
         "approve" => json!(role.workspace().approve(text(c, "id")).await?),
-        "databases" => json!(role.workspace().databases()?),
+        "databases" => match c["circle"].as_str() {
+            None => json!(role.workspace().databases()?),
+            Some(circle) => json!(role.workspace().databases_in(circle.parse().expect("an id"))?),
+        },
+        "create_circle" => {
+            let history = if c["history"] == "from_join" { History::FromJoin } else { History::Full };
+            let options = CircleOptions { history, recoverable: c["recoverable"] != false };
+            circle(&role.workspace().create_circle(text(c, "name"), options).await?)
+        }
+        "circles" => role.workspace().circles()?.iter().map(circle).collect(),
+        "add_to_circle" | "remove_from_circle" => {
+            let (circle, user) = (text(c, "circle").parse().expect("an id"), text(c, "user").parse().expect("an id"));
+            match right(c) {
+                Some(right) => json!(role.workspace().add_to_circle(circle, user, right).await?),
+                None => json!(role.workspace().remove_from_circle(circle, user).await?),
+            }
+        }
+        "policy" => {
+            let policy = role.workspace().policy();
+            json!({ "rotate_days": policy.rotate_days, "rotate_entries": policy.rotate_entries })
+        }
+        "set_policy" => {
+            let (days, entries) = (number(c, "rotate_days"), number(c, "rotate_entries"));
+            let policy = KeyPolicy { rotate_days: days as u16, rotate_entries: entries as u32 };
+            json!(role.workspace().set_policy(policy).await?)
+        }
         "stats" => {
             let s = role.workspace().stats()?;
             json!({ "entries": s.entries, "log_bytes": s.log_bytes, "streams": s.streams, "chains": s.chains,

@@ -20,6 +20,7 @@ mod operation;
 pub(crate) mod path;
 pub(crate) mod query;
 pub(crate) mod read;
+mod restate;
 pub(crate) mod tables;
 pub(crate) mod transaction;
 pub(crate) mod watch;

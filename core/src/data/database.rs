@@ -130,11 +130,19 @@ impl Database {
 
     /// What reading and writing need of the database.
     pub(crate) fn id(&self) -> Result<DatabaseId> {
-        let circle = self.circle;
-        let Some(name) = &self.name else { return Ok(DatabaseId::catalogue(circle)) };
+        match &self.name {
+            Some(name) => self.engine.database_id(self.circle, name),
+            None => Ok(DatabaseId::catalogue(self.circle)),
+        }
+    }
+}
+
+impl Engine {
+    /// What reading and writing need of the database with a name in a circle.
+    pub(crate) fn database_id(&self, circle: CircleId, name: &str) -> Result<DatabaseId> {
         check_name("database", name)?;
-        let stream = self.engine.stream_in(&circle, name)?;
-        self.engine.shared.hub.set_name(stream, &circle, name);
-        Ok(DatabaseId { stream, circle, rows: rows_of(stream, &circle), name: Some(Arc::clone(name)) })
+        let stream = self.stream_in(&circle, name)?;
+        self.shared.hub.set_name(stream, &circle, name);
+        Ok(DatabaseId { stream, circle, rows: rows_of(stream, &circle), name: Some(name.into()) })
     }
 }

@@ -34,7 +34,7 @@ use tidelog_log::ids::{CircleId, DeviceId, EntryId, StreamId};
 use tidelog_log::log::{Apply, Held, LogError};
 use tidelog_log::state::StateBatch;
 
-pub(crate) use self::unseal::{Unseal, Unsealed, WorkspaceKeys, circle_of, unseal};
+pub(crate) use self::unseal::{Unseal, Unsealed, WorkspaceKeys, unseal};
 use self::waiting::Deferred;
 use super::address::{Policy, Scope, rows_of};
 use super::hlc::{Hlc, HlcClock};

@@ -188,7 +188,7 @@ pub(crate) struct Hub {
 #[derive(Debug, Default)]
 struct Names {
     by_rows: HashMap<StreamId, String>,
-    rows: HashMap<StreamId, StreamId>,
+    by_stream: HashMap<StreamId, (CircleId, StreamId)>,
 }
 
 #[derive(Debug, Default)]
@@ -257,19 +257,25 @@ impl Hub {
         if !known {
             let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
             names.by_rows.insert(rows, name.to_owned());
-            names.rows.insert(stream, rows);
+            names.by_stream.insert(stream, (*circle, rows));
         }
     }
 
     /// The name of the database of a stream, if it is known.
     pub(crate) fn name(&self, stream: StreamId) -> Option<String> {
         let names = self.names();
-        names.by_rows.get(names.rows.get(&stream)?).cloned()
+        let (_, rows) = names.by_stream.get(&stream)?;
+        names.by_rows.get(rows).cloned()
     }
 
     /// What stands for the database of a stream in rows, if it is known whose the stream is.
     pub(crate) fn rows(&self, stream: StreamId) -> Option<StreamId> {
-        self.names().rows.get(&stream).copied()
+        self.names().by_stream.get(&stream).map(|(_, rows)| *rows)
+    }
+
+    /// The circle whose the stream is, if that is known.
+    pub(crate) fn circle(&self, stream: StreamId) -> Option<CircleId> {
+        self.names().by_stream.get(&stream).map(|(circle, _)| *circle)
     }
 }
 

@@ -19,7 +19,7 @@ use tidelog_log::ids::{CircleId, DeviceId, EntryId, KeyId, UserId, WorkspaceId};
 
 use super::KEY_LEN;
 use super::device::KeyHolder;
-use super::epoch::{self, EpochKey, EpochLabel, NameKey, WrapError};
+use super::epoch::{self, EpochKey, EpochLabel, NameKey};
 use crate::error::{Error, ErrorKind};
 
 /// Why an epoch cannot be made or granted.

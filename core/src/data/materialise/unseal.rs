@@ -85,21 +85,16 @@ impl Unseal for WorkspaceKeys {
     }
 
     fn circle(&self, header: &Header) -> Option<CircleId> {
-        circle_of(&self.directory, header)
+        // It follows from the entry's own past alone, so it never changes.
+        let mut circles = self.directory.circles_of_key_at(&header.key_id, &header.auth).into_iter();
+        let first = circles.next().unwrap_or(CircleId::WORKSPACE);
+        circles.next().is_none().then_some(first)
     }
 
     fn stream(&self, circle: &CircleId, database: &str) -> Option<StreamId> {
         let keyring = self.keyring.read().unwrap_or_else(PoisonError::into_inner);
         keyring.name_key(circle).map(|key| key.stream_id(database))
     }
-}
-
-/// What [`Unseal::circle`] says, by a directory that holds what the entry rests on. It follows from the
-/// entry's own past alone, so it never changes.
-pub(crate) fn circle_of(directory: &Directory, header: &Header) -> Option<CircleId> {
-    let mut circles = directory.circles_of_key_at(&header.key_id, &header.auth).into_iter();
-    let first = circles.next().unwrap_or(CircleId::WORKSPACE);
-    circles.next().is_none().then_some(first)
 }
 
 /// Opens an entry's payload with the keys held.
