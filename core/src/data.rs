@@ -13,12 +13,14 @@ pub(crate) mod database;
 pub(crate) mod history;
 pub(crate) mod hlc;
 mod key;
+pub(crate) mod key_uses;
 pub(crate) mod live;
 pub(crate) mod materialise;
 mod operation;
 pub(crate) mod path;
 pub(crate) mod query;
 pub(crate) mod read;
+mod restate;
 pub(crate) mod tables;
 pub(crate) mod transaction;
 pub(crate) mod watch;
@@ -36,7 +38,7 @@ pub use watch::{Event, EventKind, Notice, WATCH_EVENTS_MAX, Watch};
 
 use crate::document::cache::Documents;
 
-/// The collection of the catalogue that lists the databases: its keys are their names.
+/// The collection of a catalogue that lists the databases: its keys are their names.
 const CATALOGUE_COLLECTION: &str = "databases";
 
 /// What the materialiser and the handles of one open workspace share.
@@ -48,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) documents: Documents,
     /// Writes on their way.
     pub(crate) writes: write::Writes,
+    /// How each key was used.
+    pub(crate) key_uses: key_uses::KeyUses,
 }
 
 #[cfg(test)]

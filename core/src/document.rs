@@ -222,6 +222,14 @@ impl OpenDocument {
         self.waiting.values()
     }
 
+    /// All changes, each after what it rests on, then those that wait; without those ahead.
+    pub(crate) fn changes(&mut self) -> Vec<Change> {
+        self.settle();
+        let ahead: HashSet<ChangeHash> = self.ahead.iter().map(Change::hash).collect();
+        let applied = self.doc.get_changes(&[]).into_iter().filter(|change| !ahead.contains(&change.hash()));
+        applied.chain(self.waiting.values().cloned()).collect()
+    }
+
     /// The whole content.
     ///
     /// # Errors

@@ -1,7 +1,10 @@
 //! The engine under the handles: log, keys and clock of one open workspace, and the one way in
 //! which operations become entries.
 //!
-//! What an entry then does to the tables is for [`crate::data`]; who may write it is for the log.
+//! What an entry then does to the tables is for [`crate::data`]; who may write it is for the log;
+//! which key it is sealed with, and when there has to be a new one, is for [`renewal`].
+
+mod renewal;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -19,7 +22,8 @@ use tokio::sync::{oneshot, watch};
 use zeroize::Zeroizing;
 
 use crate::data::Shared;
-use crate::data::hlc::HlcClock;
+use crate::data::hlc::{Hlc, HlcClock};
+use crate::data::write::DatabaseId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::device::DeviceKeys;
 use crate::keys::keyring::Keyring;
@@ -109,11 +113,23 @@ impl Engine {
         device.map(|device| device.user).ok_or_else(not_admitted)
     }
 
-    /// The stream of a database.
+    /// The stream of a database of the whole workspace.
     pub(crate) fn stream(&self, database: &str) -> Result<StreamId> {
+        self.stream_in(&CircleId::WORKSPACE, database)
+    }
+
+    /// The stream of a database of a circle.
+    pub(crate) fn stream_in(&self, circle: &CircleId, database: &str) -> Result<StreamId> {
         let keyring = self.keyring.read().unwrap_or_else(PoisonError::into_inner);
-        let name_key = keyring.name_key(&CircleId::WORKSPACE).ok_or_else(not_admitted)?;
-        Ok(name_key.stream_id(database))
+        match keyring.name_key(circle) {
+            Some(name_key) => Ok(name_key.stream_id(database)),
+            None => Err(no_key(circle)),
+        }
+    }
+
+    /// The circles whose databases this device can name, circle zero first, then by id.
+    pub(crate) fn named_circles(&self) -> Vec<CircleId> {
+        self.keyring.read().unwrap_or_else(PoisonError::into_inner).circles()
     }
 
     /// The key that members share before they have met.
@@ -128,32 +144,25 @@ impl Engine {
         Ok(self.log.view()?)
     }
 
-    /// Makes the next epoch of keys if there is none that all devices can read and this one holds.
-    pub(crate) async fn prepare_to_write(&self) -> Result<()> {
-        let epoch = {
-            let directory = self.log.directory();
-            let keyring = self.keyring.read().unwrap_or_else(PoisonError::into_inner);
-            if keyring.writer_key(&CircleId::WORKSPACE, &directory).is_some() {
-                return Ok(());
-            }
-            keyring.next_epoch(CircleId::WORKSPACE, &directory, &*self.random)?
-        };
-        self.commit_directory(vec![epoch]).await
-    }
-
     /// Hands operations to the log as one entry, which has its time and its place in the queue when
     /// this returns. It is refused if `unless` says why when its turn has come. `settled` is called once
     /// the entry is visible, or with the error if it was refused, whether or not anybody waits for the
     /// future.
     pub(crate) fn submit(
         &self,
-        stream: StreamId,
+        database: &DatabaseId,
         operations: &[u8],
         unless: Unless,
         settled: impl FnOnce(Option<&LogError>) + Send + 'static,
     ) -> Result<Pending> {
-        let draft = self.draft(stream, operations)?.unless(unless);
+        let draft = self.draft(database, self.clock.next(), operations)?.unless(unless);
         Ok(self.hand_over(vec![draft], settled))
+    }
+
+    /// Writes operations again as entries, each with the time of what it repeats.
+    pub(crate) async fn repeat(&self, database: &DatabaseId, entries: &[(Hlc, Vec<u8>)]) -> Result<()> {
+        let drafts = entries.iter().map(|(hlc, operations)| self.draft(database, *hlc, operations));
+        self.hand_over(drafts.collect::<Result<_>>()?, |_| {}).written().await.map(drop)
     }
 
     /// Writes one entry to the directory.
@@ -173,11 +182,12 @@ impl Engine {
         self.shared.hub.close();
     }
 
-    fn draft(&self, stream: StreamId, operations: &[u8]) -> Result<Draft> {
-        let plaintext = Plaintext::new(self.clock.next().bits(), operations)?;
+    fn draft(&self, database: &DatabaseId, hlc: Hlc, operations: &[u8]) -> Result<Draft> {
+        let (stream, circle) = (database.stream, &database.circle);
+        let plaintext = Plaintext::new(hlc.bits(), operations)?;
         let directory = self.log.directory();
         let keyring = self.keyring.read().unwrap_or_else(PoisonError::into_inner);
-        let key = keyring.writer_key(&CircleId::WORKSPACE, &directory).ok_or_else(not_admitted)?;
+        let key = keyring.writer_key(circle, &directory).ok_or_else(|| no_key(circle))?;
         let key = Arc::clone(key);
         drop(keyring);
         let random = Arc::clone(&self.random);
@@ -233,6 +243,15 @@ impl Pending {
 
 fn not_admitted() -> Error {
     Error::new(ErrorKind::NotAdmitted, "the workspace has not admitted this device yet")
+}
+
+fn not_in_circle(circle: &CircleId) -> Error {
+    let text = format!("this device holds no key of the circle {circle}: a member can add its user");
+    Error::new(ErrorKind::NotAuthorized, text)
+}
+
+fn no_key(circle: &CircleId) -> Error {
+    if *circle == CircleId::WORKSPACE { not_admitted() } else { not_in_circle(circle) }
 }
 
 impl From<PayloadError> for Error {

@@ -58,10 +58,11 @@ pub use error::{Error, ErrorKind, Result};
 pub use keys::vault::Key;
 pub use net::{Link, LinkEvent, LinkEvents, LinkProgress, LinkState, SyncReport};
 pub use tidelog_log::directory::Role;
-pub use tidelog_log::ids::{DeviceId, EntryId, UserId, WorkspaceId};
+pub use tidelog_log::ids::{CircleId, DeviceId, EntryId, UserId, WorkspaceId};
 pub use tidelog_log::session::Direction;
 pub use value::{Value, from_value, to_value};
 pub use workspace::{
-    BackupInfo, BackupKey, BackupReport, DeviceInfo, EntryInfo, Environment, Invite, InviteOptions,
-    JoinOptions, JoinRequest, Me, Member, RecoverFrom, Stats, VerifyReport, WatchOptions, Workspace,
+    BackupInfo, BackupKey, BackupReport, Circle, CircleMember, CircleOptions, DeviceInfo, EntryInfo,
+    Environment, History, Invite, InviteOptions, JoinOptions, JoinRequest, KeyPolicy, Me, Member,
+    RecoverFrom, Stats, VerifyReport, WatchOptions, Workspace,
 };

@@ -4,6 +4,7 @@
 //! [`Workspace::shutdown`]; after that every call answers `closed`.
 
 mod backup;
+mod circles;
 mod copies;
 mod create;
 mod custody;
@@ -31,6 +32,7 @@ use tidelog_log::env::{Clock, Random, SystemClock, SystemRandom, random_array};
 use tidelog_log::storage::{FolderStorage, Storage};
 
 pub use backup::{BackupInfo, BackupKey, BackupReport};
+pub use circles::{Circle, CircleMember, CircleOptions, History, KeyPolicy};
 pub use databases::WatchOptions;
 pub use invites::{Invite, InviteOptions, JoinRequest};
 pub use join::JoinOptions;

@@ -27,7 +27,7 @@ fn main() {
     let path = folder.path().join("calls.tide").display().to_string();
     let key = Key::raw(&[7; 32]).expect("32 bytes");
     let workspace = Workspace::open(path, key, Some("Calls".to_owned())).wait().expect("opens");
-    let database = workspace.database("main").expect("a handle");
+    let database = workspace.database("main", None).expect("a handle");
     let items = database.collection("items", CollectionOptions::default()).expect("a handle");
     let value =
         Value::Map(BTreeMap::from([("title".to_owned(), "Alien".into()), ("year".to_owned(), 1979.into())]));

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use tidelog::Value;
 
 use crate::call::Call;
+use crate::convert::user_id;
 use crate::document::Document;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::meter::Meter;
 use crate::runtime::{Handle, guard, handle};
 use crate::stream::{Deferred, Source, Stream};
@@ -221,7 +222,7 @@ impl Collection {
     ///
     /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for what is not a user id.
     pub fn of(&self, user: &str) -> Result<Self> {
-        let user = user.parse().map_err(|_| Error::invalid_argument("this is not a user id"))?;
+        let user = user_id(user)?;
         guard(|| Ok(Self::new(self.core.of(user))))
     }
 

@@ -19,6 +19,16 @@ fn text(id: impl ToString) -> String {
     id.to_string()
 }
 
+/// The role that a text names.
+pub(crate) fn role(text: &str) -> Result<tidelog::Role> {
+    text.parse().map_err(|_| Error::invalid_argument("a role is `reader`, `writer`, `admin` or `owner`"))
+}
+
+/// The user that a text names.
+pub(crate) fn user_id(text: &str) -> Result<tidelog::UserId> {
+    text.parse().map_err(|_| Error::invalid_argument("a user is named by the id that `members` gives"))
+}
+
 impl From<Policy> for tidelog::Policy {
     fn from(policy: Policy) -> Self {
         match policy {
@@ -130,10 +140,8 @@ impl TryFrom<InviteOptions> for tidelog::InviteOptions {
 
     fn try_from(options: InviteOptions) -> Result<Self> {
         let mut core = Self::new(options.relay);
-        if let Some(role) = options.role {
-            core.role = role
-                .parse()
-                .map_err(|_| Error::invalid_argument("a role is `reader`, `writer`, `admin` or `owner`"))?;
+        if let Some(named) = options.role {
+            core.role = role(&named)?;
         }
         core.expires_in_ms = options.expires_in_ms.unwrap_or(core.expires_in_ms);
         core.auto_approve = options.auto_approve;

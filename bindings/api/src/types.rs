@@ -1,7 +1,11 @@
 //! The plain structs and enums that cross the boundary.
 
+mod circles;
+
 use tidelog::Value;
 
+pub(crate) use self::circles::circle_id;
+pub use self::circles::{Circle, CircleMember, CircleOptions, KeyPolicy};
 use crate::stream::Stream;
 
 /// What merges concurrent writes to the items of a collection; part of the collection's identity.

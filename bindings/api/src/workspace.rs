@@ -1,5 +1,6 @@
 //! Workspaces: what a host opens, shares and closes.
 
+mod circles;
 mod recovery;
 
 use std::future::Future;
@@ -16,7 +17,7 @@ use crate::runtime::{Handle, guard, guard_in_runtime, handle};
 use crate::stream::{Deferred, Stream};
 use crate::types::{
     Device, Invite, InviteOptions, JoinOptions, JoinRequest, Me, Member, Stats, SyncReport, VerifyReport,
-    Watch, WatchOptions,
+    Watch, WatchOptions, circle_id,
 };
 
 #[cfg(feature = "test-util")]
@@ -144,25 +145,35 @@ impl Workspace {
         guard(|| Ok(self.open_core()?.me()?.into()))
     }
 
-    /// A database; it comes into being with the first write.
+    /// A database that all members share, or one of a circle; it comes into being with the first write.
     ///
     /// # Errors
     ///
-    /// Only [`Forked`](crate::ErrorKind::Forked).
-    pub fn database(&self, name: &str) -> Result<Database> {
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for what is no id of a circle. Whoever is
+    /// not in the circle gets [`NotAuthorized`](crate::ErrorKind::NotAuthorized) from what is done with
+    /// the database.
+    pub fn database(&self, name: &str, circle: Option<String>) -> Result<Database> {
         guard(|| {
             let core = self.open_core()?;
-            Ok(Database::new(core.database(name), Arc::clone(core)))
+            let database = match circle {
+                None => core.database(name),
+                Some(circle) => core.database_in(name, circle_id(&circle)?),
+            };
+            Ok(Database::new(database, Arc::clone(core)))
         })
     }
 
-    /// The names of its databases.
+    /// The names of the databases that all members share, or of those of a circle.
     ///
     /// # Errors
     ///
-    /// Those of reading the workspace.
-    pub fn databases(&self) -> Call<Vec<String>> {
-        self.blocking(|core| Ok(core.databases()?))
+    /// [`NotAuthorized`](crate::ErrorKind::NotAuthorized) if this device is not in the circle, and those
+    /// of reading the workspace.
+    pub fn databases(&self, circle: Option<String>) -> Call<Vec<String>> {
+        self.blocking(|core| match circle {
+            None => Ok(core.databases()?),
+            Some(circle) => Ok(core.databases_in(circle_id(&circle)?)?),
+        })
     }
 
     /// Makes an invite.

@@ -15,7 +15,7 @@ fn open(folder: &tempfile::TempDir) -> Workspace {
 
 fn notes(workspace: &Workspace) -> Collection {
     let options = CollectionOptions { policy: Policy::Lww, key_field: Some("id".to_owned()) };
-    workspace.database("main").expect("a handle").collection("notes", options).expect("a handle")
+    workspace.database("main", None).expect("a handle").collection("notes", options).expect("a handle")
 }
 
 fn note(id: &str, title: &str) -> Value {
@@ -43,7 +43,7 @@ fn an_item_is_written_read_and_removed() {
 fn a_record_without_a_key_field_gets_its_key_beside_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let workspace = open(&folder);
-    let database = workspace.database("main").expect("a handle");
+    let database = workspace.database("main", None).expect("a handle");
     let plain = database.collection("plain", CollectionOptions::default()).expect("a handle");
     let item = plain.insert(Value::Int(5)).wait().expect("writes");
     assert_eq!(plain.get(item.key).wait(), Ok(Some(Value::Int(5))));
@@ -76,7 +76,7 @@ fn a_transaction_ends_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let workspace = open(&folder);
     let notes = notes(&workspace);
-    let transaction = workspace.database("main").expect("a handle").transaction().expect("begins");
+    let transaction = workspace.database("main", None).expect("a handle").transaction().expect("begins");
     let options = CollectionOptions { policy: Policy::Lww, key_field: Some("id".to_owned()) };
     let inside = transaction.collection("notes", options);
     inside.put(None, note("a", "A")).wait().expect("gathers");
@@ -94,8 +94,11 @@ fn a_document_takes_edits_as_one_change() {
     let folder = tempfile::tempdir().expect("a folder");
     let workspace = open(&folder);
     let options = CollectionOptions { policy: Policy::Document, key_field: None };
-    let documents =
-        workspace.database("main").expect("a handle").collection("documents", options).expect("a handle");
+    let documents = workspace
+        .database("main", None)
+        .expect("a handle")
+        .collection("documents", options)
+        .expect("a handle");
     let document = documents.document("a").expect("a handle");
     let edits = vec![
         Edit::Set { path: "body".to_owned(), value: "tide".into() },
@@ -143,7 +146,7 @@ fn shutdown_ends_streams_and_closes_every_handle() {
     let kinds = [
         notes.put(None, note("a", "A")).wait().map(drop),
         notes.get("a".to_owned()).wait().map(drop),
-        workspace.databases().wait().map(drop),
+        workspace.databases(None).wait().map(drop),
         workspace.stats().wait().map(drop),
         workspace.verify(Meter::new()).wait().map(drop),
         workspace.devices().wait().map(drop),
@@ -165,7 +168,7 @@ fn arguments_that_make_no_sense_are_refused() {
     assert_eq!(Key::raw(&[1; 31]).expect_err("short").kind, ErrorKind::InvalidArgument);
     assert_eq!(notes(&workspace).of("nobody").expect_err("no id").kind, ErrorKind::InvalidArgument);
     assert_eq!(workspace.connect("http://x").expect_err("no relay").kind, ErrorKind::InvalidArgument);
-    let log = workspace.database("main").expect("a handle").log().expect("a handle");
+    let log = workspace.database("main", None).expect("a handle").log().expect("a handle");
     assert_eq!(
         log.missing(vec!["no id".to_owned()]).wait().expect_err("no id").kind,
         ErrorKind::InvalidArgument

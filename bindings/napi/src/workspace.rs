@@ -129,13 +129,13 @@ impl Workspace {
     /// A database.
     #[napi(catch_unwind)]
     pub fn database(&self, name: String) -> Result<Database> {
-        Ok(Database(self.0.database(&name).or_throw()?))
+        Ok(Database(self.0.database(&name, None).or_throw()?))
     }
 
     /// The names of its databases.
     #[napi(catch_unwind)]
     pub fn databases<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Vec<String>>> {
-        promise(env, self.0.databases(), |names| names)
+        promise(env, self.0.databases(None), |names| names)
     }
 
     /// Makes an invite.

@@ -144,12 +144,12 @@ impl Workspace {
     }
 
     fn database(&self, py: Python<'_>, name: &str) -> PyResult<Database> {
-        Ok(Database(self.0.database(name).or_raise(py)?))
+        Ok(Database(self.0.database(name, None).or_raise(py)?))
     }
 
     #[pyo3(signature = (on=None))]
     fn databases<'py>(&self, py: Python<'py>, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-        make(py, self.0.databases(), on)
+        make(py, self.0.databases(None), on)
     }
 
     #[pyo3(signature = (relay, role, expires_in_ms, auto_approve, uses, same_user, on=None))]

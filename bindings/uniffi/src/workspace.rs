@@ -60,12 +60,12 @@ impl Workspace {
 
     /// A database; it comes into being with the first write.
     pub fn database(&self, name: String) -> Result<Arc<Database>> {
-        Ok(Arc::new(Database(self.0.database(&name)?)))
+        Ok(Arc::new(Database(self.0.database(&name, None)?)))
     }
 
     /// The names of its databases.
     pub async fn databases(&self) -> Result<Vec<String>> {
-        Ok(self.0.databases().await?)
+        Ok(self.0.databases(None).await?)
     }
 
     /// Makes an invite.

@@ -22,7 +22,10 @@ struct Record {
 }
 
 pub(crate) fn database(workspace: &Workspace, c: &Json) -> Database {
-    workspace.database(text(c, "database"))
+    match c["circle"].as_str() {
+        None => workspace.database(text(c, "database")),
+        Some(circle) => workspace.database_in(text(c, "database"), circle.parse().expect("an id")),
+    }
 }
 fn options(c: &Json) -> Result<CollectionOptions> {
     Ok(CollectionOptions::default().policy(given(&c["policy"])?).key_field(c["key_field"].as_str()))

@@ -24,7 +24,17 @@ pub(crate) async fn play(role: &mut Role, other: Option<&Workspace>, c: &Json) -
         "withdraw" => ok(w.withdraw(id)?),
         "requests" => ok(w.requests().await?),
         "approve" => ok(w.approve(id).await?),
-        "databases" => ok(w.databases()?),
+        "databases" if c["circle"].is_null() => ok(w.databases()?),
+        "databases" => ok(w.databases_in(given(&c["circle"])?)?),
+        "create_circle" => ok(w.create_circle(text(c, "name"), given(c)?).await?),
+        "circles" => ok(w.circles()?),
+        "add_to_circle" => {
+            let (circle, user) = (given(&c["circle"])?, given(&c["user"])?);
+            ok(w.add_to_circle(circle, user, given(&c["role"])?).await?)
+        }
+        "remove_from_circle" => ok(w.remove_from_circle(given(&c["circle"])?, given(&c["user"])?).await?),
+        "policy" => ok(w.policy()),
+        "set_policy" => ok(w.set_policy(given(c)?).await?),
         "stats" => ok(w.stats()?),
         "verify" => measured(w.verify(tell).await?),
         "change_passphrase" => {

@@ -8,10 +8,18 @@
 //!
 //! No scope row is the start of another, so the items of one scope are exactly the rows that start
 //! with it, in the byte order of their keys.
+//!
+//! A database is one stream under the keys of one circle, and the rows of the two together have a
+//! stream id of their own, see [`rows_of`]. So what is written into a stream with a key of another
+//! circle than the stream's ends up where no database is, on every device and in whatever order it
+//! learns which stream is whose; and stream zero, which takes any key, has a catalogue for each circle.
 
-use tidelog_log::ids::{StreamId, UserId};
+use tidelog_log::crypto::{sha256, tag};
+use tidelog_log::ids::{CircleId, StreamId, UserId};
 
 use crate::error::{Error, ErrorKind, Result};
+
+const TAG_ROWS: [u8; 16] = tag("TIDE1 rows");
 
 /// Largest length of a database or collection name, in bytes of UTF-8.
 pub const NAME_BYTES_MAX: usize = 255;
@@ -105,10 +113,19 @@ pub(crate) fn check_key(key: &str) -> Result<()> {
     Err(Error::new(ErrorKind::InvalidArgument, format!("an item key has 1 to {KEY_BYTES_MAX} bytes")))
 }
 
+/// What stands in row keys for a stream under the keys of a circle; in circle zero the stream itself.
+pub(crate) fn rows_of(stream: StreamId, circle: &CircleId) -> StreamId {
+    if *circle == CircleId::WORKSPACE {
+        return stream;
+    }
+    let hash = sha256(&[&TAG_ROWS, &stream.0, &circle.0]);
+    StreamId(*hash.first_chunk().expect("a hash is longer than an id"))
+}
+
 /// The items of one collection under one policy, all shared or all owned by one user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Scope {
-    /// The database.
+    /// The database, see [`rows_of`].
     pub(crate) stream: StreamId,
     /// Name of the collection.
     pub(crate) collection: String,

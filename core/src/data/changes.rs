@@ -203,7 +203,7 @@ impl LogHandle {
     ///
     /// [`ErrorKind::InvalidArgument`] if the cursor is none that this gave.
     pub fn changes_since(&self, cursor: Option<&str>, limit: usize) -> Result<Changes> {
-        let stream = self.stream()?;
+        let rows = self.database.id()?.rows;
         let view = self.database.engine.view()?;
         let epoch = view.get(META, META_EPOCH).map_err(LogError::from)?.unwrap_or_else(|| vec![0; 16]);
         let epoch = EpochText(&epoch).to_string();
@@ -213,7 +213,7 @@ impl LogHandle {
         };
         let mut found = Vec::new();
         let limit = limit.min(CHANGES_MAX);
-        let (from, to) = (change_row(stream, after.saturating_add(1)), change_row(stream, u64::MAX));
+        let (from, to) = (change_row(rows, after.saturating_add(1)), change_row(rows, u64::MAX));
         view.range(CHANGES, &from, Some(&to), false, &mut |row, value| {
             if found.len() == limit {
                 return ControlFlow::Break(());

@@ -440,7 +440,7 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
     pub(super) fn scope(&self) -> Result<Scope> {
         check_name("collection", &self.name)?;
         Ok(Scope {
-            stream: self.database.id()?.stream,
+            stream: self.database.id()?.rows,
             collection: self.name.to_string(),
             policy: self.options.policy,
             owner: self.owner,

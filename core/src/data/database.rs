@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tidelog_log::ids::StreamId;
+use tidelog_log::ids::{CircleId, StreamId};
 use tidelog_log::log::LogError;
 
-use super::address::{Policy, check_name};
+use super::address::{Policy, check_name, rows_of};
 use super::changes::LogHandle;
 use super::collection::{Collection, CollectionOptions};
 use super::tables::{self, COLLECTIONS};
@@ -27,7 +27,8 @@ use crate::error::Result;
 #[derive(Clone)]
 pub struct Database {
     pub(crate) engine: Arc<Engine>,
-    /// None is the catalogue.
+    circle: CircleId,
+    /// None is the circle's catalogue.
     name: Option<Arc<str>>,
 }
 
@@ -38,27 +39,30 @@ impl fmt::Debug for Database {
 }
 
 impl Database {
-    /// The database with a name.
-    pub(crate) fn new(engine: Arc<Engine>, name: &str) -> Self {
-        Self { engine, name: Some(name.into()) }
+    /// The database with a name in a circle.
+    pub(crate) fn new(engine: Arc<Engine>, circle: CircleId, name: &str) -> Self {
+        Self { engine, circle, name: Some(name.into()) }
     }
 
-    /// The database in stream zero: names of databases, of the workspace and of its members.
-    pub(crate) const fn catalogue(engine: Arc<Engine>) -> Self {
-        Self { engine, name: None }
+    /// A circle's database in stream zero: the names of its databases; in circle zero those of the
+    /// workspace and of its members too.
+    pub(crate) const fn catalogue(engine: Arc<Engine>, circle: CircleId) -> Self {
+        Self { engine, circle, name: None }
     }
 
-    /// The names of all databases that were ever written to, in order.
-    pub(crate) fn names(engine: &Engine) -> Result<Vec<String>> {
+    /// The names of all databases of a circle that were ever written to, in order.
+    pub(crate) fn names(engine: &Engine, circle: &CircleId) -> Result<Vec<String>> {
         let plan = super::query::Plan::new(&Query::new())?;
-        let page = read::query(engine, &catalogue_scope(), &plan)?;
+        let page = read::query(engine, &catalogue_scope(circle), &plan)?;
         Ok(page.rows.into_iter().map(|row| row.key).collect())
     }
 
     /// Remembers the names of all databases, so that events can tell them.
     pub(crate) fn learn_names(engine: &Engine) -> Result<()> {
-        for name in Self::names(engine)? {
-            engine.shared.hub.set_name(engine.stream(&name)?, &name);
+        for circle in engine.named_circles() {
+            for name in Self::names(engine, &circle)? {
+                engine.shared.hub.set_name(engine.stream_in(&circle, &name)?, &circle, &name);
+            }
         }
         Ok(())
     }
@@ -92,7 +96,7 @@ impl Database {
     ///
     /// If the tables cannot be read.
     pub fn collections(&self) -> Result<Vec<(String, Policy)>> {
-        let stream = self.id()?.stream;
+        let stream = self.id()?.rows;
         let rows = tables::keys(&self.engine.view()?, COLLECTIONS, &stream.0).map_err(LogError::from)?;
         let parse = |row: &[u8]| {
             let (policy, name) = row.get(StreamId::LENGTH + 1..)?.split_last()?;
@@ -114,7 +118,7 @@ impl Database {
     ///
     /// [`crate::ErrorKind::InvalidArgument`] if the database's name is none.
     pub fn watch(&self) -> Result<Watch> {
-        let interest = Interest { stream: Some(self.id()?.stream), ..Interest::default() };
+        let interest = Interest { rows: Some(self.id()?.rows), ..Interest::default() };
         Ok(self.engine.shared.hub.watch(interest))
     }
 
@@ -126,12 +130,19 @@ impl Database {
 
     /// What reading and writing need of the database.
     pub(crate) fn id(&self) -> Result<DatabaseId> {
-        let Some(name) = &self.name else {
-            return Ok(DatabaseId { stream: StreamId::DIRECTORY, name: None });
-        };
+        match &self.name {
+            Some(name) => self.engine.database_id(self.circle, name),
+            None => Ok(DatabaseId::catalogue(self.circle)),
+        }
+    }
+}
+
+impl Engine {
+    /// What reading and writing need of the database with a name in a circle.
+    pub(crate) fn database_id(&self, circle: CircleId, name: &str) -> Result<DatabaseId> {
         check_name("database", name)?;
-        let stream = self.engine.stream(name)?;
-        self.engine.shared.hub.set_name(stream, name);
-        Ok(DatabaseId { stream, name: Some(Arc::clone(name)) })
+        let stream = self.stream_in(&circle, name)?;
+        self.shared.hub.set_name(stream, &circle, name);
+        Ok(DatabaseId { stream, circle, rows: rows_of(stream, &circle), name: Some(name.into()) })
     }
 }

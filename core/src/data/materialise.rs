@@ -6,8 +6,10 @@
 //! * an entry whose key is missing waits, and is applied when the key comes;
 //! * an entry of another device that is too far in the future waits until local time reaches it,
 //!   save for its document changes, which need no clock;
-//! * an entry that does not decrypt, decode or belong where it is changes nothing, on any replica,
-//!   as a whole: one bad operation voids all of its entry;
+//! * an entry that does not decrypt or decode changes nothing, on any replica, as a whole: one bad
+//!   operation voids all of its entry;
+//! * what an entry does is shown in the database of its stream and of the circle of its key: one sealed
+//!   for another circle than the stream's is shown nowhere (see [`super::address::rows_of`]);
 //! * an entry that counts no longer is taken back (see `retract`);
 //! * everything else is decided by versions (see [`super::tables`]), never by arrival.
 //!
@@ -28,13 +30,13 @@ use std::sync::Arc;
 use tidelog_log::directory::Directory;
 use tidelog_log::entry::{Entry, Kind};
 use tidelog_log::env::{Random, random_array};
-use tidelog_log::ids::{DeviceId, EntryId, StreamId};
+use tidelog_log::ids::{CircleId, DeviceId, EntryId, StreamId};
 use tidelog_log::log::{Apply, Held, LogError};
 use tidelog_log::state::StateBatch;
 
 pub(crate) use self::unseal::{Unseal, Unsealed, WorkspaceKeys, unseal};
 use self::waiting::Deferred;
-use super::address::{Policy, Scope};
+use super::address::{Policy, Scope, rows_of};
 use super::hlc::{Hlc, HlcClock};
 use super::operation::{Action, Operations};
 use super::tables::{
@@ -64,9 +66,21 @@ pub(crate) struct Materialiser<K> {
 
 /// An event and where it happened.
 struct Happened {
-    stream: StreamId,
+    rows: StreamId,
     scope: Option<Scope>,
     event: Event,
+}
+
+/// Where an entry belongs.
+struct Place {
+    /// What stands in rows for its stream and the circle of its key.
+    rows: StreamId,
+    /// What stands in rows for the database that its stream is, if that is known; else the same.
+    told: StreamId,
+    /// The circle whose catalogue it is part of, if it is.
+    catalogue: Option<CircleId>,
+    /// Whether it is known not to belong where it is.
+    foreign: bool,
 }
 
 /// The entry being applied.
@@ -75,7 +89,10 @@ struct Source {
     arrival: u64,
     entry: EntryId,
     author: DeviceId,
-    stream: StreamId,
+    /// Where its rows are.
+    rows: StreamId,
+    /// The circle whose catalogue it is part of, if it is.
+    catalogue: Option<CircleId>,
     hlc: Hlc,
     local: bool,
 }
@@ -122,17 +139,45 @@ impl<K: Unseal> Materialiser<K> {
         if entry.header().kind != Kind::Data {
             return Ok(());
         }
-        match self.keys.unseal(entry) {
-            Unsealed::Plain { hlc, operations } => self.opened(tables, arrival, entry, hlc, &operations)?,
+        let place = self.place(entry);
+        let unsealed = if place.foreign { Unsealed::Invalid } else { self.keys.unseal(entry) };
+        match unsealed {
+            Unsealed::Plain { hlc, operations } => {
+                self.opened(tables, arrival, entry, &place, hlc, &operations)?;
+            }
             Unsealed::Invalid => {
-                self.unread(tables, arrival, entry, Unread::Invalid)?;
+                self.unread(tables, arrival, entry, place.told, Unread::Invalid)?;
             }
             Unsealed::MissingKey => {
-                let number = self.unread(tables, arrival, entry, Unread::MissingKey)?;
+                let number = self.unread(tables, arrival, entry, place.rows, Unread::MissingKey)?;
                 waiting::put_for_key(tables, arrival, number, entry)?;
             }
         }
         self.keep_position(tables)
+    }
+
+    /// Where an entry belongs, by its stream and by its key.
+    fn place(&self, entry: &Entry) -> Place {
+        let header = entry.header();
+        let circle = self.keys.circle(header);
+        let rows = rows_of(header.stream, &circle.unwrap_or(CircleId::WORKSPACE));
+        let told = self.shared.hub.rows(header.stream).unwrap_or(rows);
+        let catalogue = circle.filter(|_| header.stream == StreamId::DIRECTORY);
+        Place { rows, told, catalogue, foreign: circle.is_none() || told != rows }
+    }
+
+    /// An entry that can be read, as those who apply it see it.
+    fn source(&self, arrival: u64, entry: &Entry, place: &Place, hlc: Hlc) -> Source {
+        let author = entry.header().author;
+        Source {
+            arrival,
+            entry: entry.id(),
+            author,
+            rows: place.rows,
+            catalogue: place.catalogue,
+            hlc,
+            local: self.keys.is_own(&author),
+        }
     }
 
     /// Applies an entry that could be read.
@@ -141,20 +186,14 @@ impl<K: Unseal> Materialiser<K> {
         tables: &dyn Tables,
         arrival: u64,
         entry: &Entry,
+        place: &Place,
         hlc: Hlc,
         operations: &[u8],
     ) -> Result<(), LogError> {
         let header = entry.header();
-        let source = Source {
-            arrival,
-            entry: entry.id(),
-            author: header.author,
-            stream: header.stream,
-            hlc,
-            local: self.keys.is_own(&header.author),
-        };
+        let source = self.source(arrival, entry, place, hlc);
         let Some(targets) = self.targets(&source, operations) else {
-            self.unread(tables, arrival, entry, Unread::Invalid)?;
+            self.unread(tables, arrival, entry, source.rows, Unread::Invalid)?;
             return Ok(());
         };
         let part = if source.local {
@@ -170,7 +209,7 @@ impl<K: Unseal> Materialiser<K> {
         for target in targets {
             self.target(tables, &source, target, part)?;
         }
-        Ok(())
+        self.shared.key_uses.count(tables, &header.key_id, self.clock.now_ms())
     }
 
     /// What an entry does, item by item; `None` if it may not or makes no sense.
@@ -183,7 +222,7 @@ impl<K: Unseal> Materialiser<K> {
             if group.owner.is_some_and(|owner| self.keys.user(&source.author) != Some(owner)) {
                 return None;
             }
-            let scope = group.scope(source.stream);
+            let scope = group.scope(source.rows);
             for operation in &group.operations {
                 let step = match &operation.action {
                     Action::Put(value) => Step::Put(value.clone()),
@@ -234,14 +273,16 @@ impl<K: Unseal> Materialiser<K> {
         let new = ItemRow {
             version,
             live: value.is_some(),
-            number: self.changed(tables, source.stream, &row, old.as_ref())?,
+            number: self.changed(tables, source.rows, &row, old.as_ref())?,
             arrival: source.arrival,
             author: source.author,
             body: value.unwrap_or_default(),
         };
         tables.put(ITEMS, &row, &new.encode())?;
-        if source.stream == StreamId::DIRECTORY && scope.collection == CATALOGUE_COLLECTION && new.live {
-            self.named(&key);
+        if let Some(circle) =
+            source.catalogue.filter(|_| scope.collection == CATALOGUE_COLLECTION && new.live)
+        {
+            self.named(&circle, &key);
         }
         let was_live = old.as_ref().is_some_and(|old| old.live);
         if (was_live || new.live) && self.shared.hub.is_watched() {
@@ -256,10 +297,10 @@ impl<K: Unseal> Materialiser<K> {
         Ok(())
     }
 
-    /// Remembers the name of a database that the catalogue lists.
-    fn named(&self, name: &str) {
-        if let Some(stream) = self.keys.stream(name) {
-            self.shared.hub.set_name(stream, name);
+    /// Remembers the name of a database that a circle's catalogue lists.
+    fn named(&self, circle: &CircleId, name: &str) {
+        if let Some(stream) = self.keys.stream(circle, name) {
+            self.shared.hub.set_name(stream, circle, name);
         }
     }
 
@@ -284,22 +325,22 @@ impl<K: Unseal> Materialiser<K> {
             local: source.local,
             entry: source.entry,
         };
-        self.events.push(Happened { stream: source.stream, scope: Some(scope), event });
+        self.events.push(Happened { rows: source.rows, scope: Some(scope), event });
     }
 
     /// Moves an item to the end of the changes and gives its new number.
     fn changed(
         &mut self,
         tables: &dyn Tables,
-        stream: StreamId,
+        rows: StreamId,
         row: &[u8],
         old: Option<&ItemRow>,
     ) -> Result<u64, LogError> {
         if let Some(old) = old {
-            tables.delete(CHANGES, &change_row(stream, old.number))?;
+            tables.delete(CHANGES, &change_row(rows, old.number))?;
         }
         let number = self.next_number(tables)?;
-        tables.put(CHANGES, &change_row(stream, number), &ChangeRow::Item(row.to_vec()).encode())?;
+        tables.put(CHANGES, &change_row(rows, number), &ChangeRow::Item(row.to_vec()).encode())?;
         Ok(number)
     }
 
@@ -309,12 +350,13 @@ impl<K: Unseal> Materialiser<K> {
         tables: &dyn Tables,
         arrival: u64,
         entry: &Entry,
+        rows: StreamId,
         reason: Unread,
     ) -> Result<u64, LogError> {
         let header = entry.header();
         let number = self.next_number(tables)?;
         let row = ChangeRow::Unread { reason, arrival, entry: entry.id(), author: header.author };
-        tables.put(CHANGES, &change_row(header.stream, number), &row.encode())?;
+        tables.put(CHANGES, &change_row(rows, number), &row.encode())?;
         tracing::debug!(entry = %entry.id(), ?reason, "an entry is not shown");
         let event = Event {
             kind: EventKind::Unreadable,
@@ -329,7 +371,7 @@ impl<K: Unseal> Materialiser<K> {
             local: self.keys.is_own(&header.author),
             entry: entry.id(),
         };
-        self.events.push(Happened { stream: header.stream, scope: None, event });
+        self.events.push(Happened { rows, scope: None, event });
         Ok(number)
     }
 
@@ -373,7 +415,7 @@ impl<K: Unseal> Materialiser<K> {
     fn publish(&mut self) {
         self.has_epoch |= self.number.is_some();
         for happened in self.events.drain(..) {
-            self.shared.hub.send(happened.stream, happened.scope.as_ref(), happened.event);
+            self.shared.hub.send(happened.rows, happened.scope.as_ref(), happened.event);
         }
     }
 }

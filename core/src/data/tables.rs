@@ -12,6 +12,7 @@
 //! document_waiting    part row | hash 32               a change that is not applied
 //! waiting_keys        key id 16 | arrival u64          number u64 of its row in changes
 //! waiting_clock       hlc u64 | arrival u64            empty
+//! key_uses            key id 16                        local time of the first use in ms u64 | entries u64
 //! data_meta           "epoch"                          16 random bytes that name the numbers
 //!                     "number"                         the last number given out u64
 //!                     "clock"                          last stamp seen u64 | local time in ms u64
@@ -29,12 +30,13 @@
 
 use std::ops::ControlFlow;
 
-use tidelog_log::ids::{DeviceId, EntryId, StreamId};
+use tidelog_log::ids::{DeviceId, EntryId, KeyId, StreamId};
 use tidelog_log::log::LogError;
 use tidelog_log::state::{StateBatch, StateError, StateRead};
 
 use super::address::{Scope, collection_row};
 use super::hlc::Hlc;
+use super::key_uses::KeyUse;
 
 /// Version of all rows here. Another one makes the log build the state anew.
 pub(crate) const ROWS_VERSION: u32 = 2;
@@ -48,6 +50,7 @@ pub(crate) const DOCUMENT_TAILS: &str = "document_tails";
 pub(crate) const DOCUMENT_WAITING: &str = "document_waiting";
 pub(crate) const WAITING_KEYS: &str = "waiting_keys";
 pub(crate) const WAITING_CLOCK: &str = "waiting_clock";
+pub(crate) const KEY_USES: &str = "key_uses";
 pub(crate) const META: &str = "data_meta";
 
 pub(crate) const META_EPOCH: &[u8] = b"epoch";
@@ -196,6 +199,21 @@ pub(crate) fn clock_row((last, latest_ms): (Hlc, u64)) -> [u8; 16] {
 pub(crate) fn parse_clock_row(row: &[u8]) -> Option<(Hlc, u64)> {
     let mut fields = Fields(row);
     Some((Hlc::from_bits(fields.u64()?), fields.u64()?))
+}
+
+/// The value of a row of [`KEY_USES`].
+pub(crate) fn key_use_row(used: &KeyUse) -> [u8; 16] {
+    let mut row = [0; 16];
+    row[..8].copy_from_slice(&used.since_ms.unwrap_or_default().to_be_bytes());
+    row[8..].copy_from_slice(&used.entries.to_be_bytes());
+    row
+}
+
+/// Reads a row of [`KEY_USES`].
+pub(crate) fn parse_key_use(key: &[u8], value: &[u8]) -> Option<(KeyId, KeyUse)> {
+    let mut fields = Fields(value);
+    let used = KeyUse { since_ms: Some(fields.u64()?), entries: fields.u64()? };
+    Some((KeyId(key.try_into().ok()?), used))
 }
 
 /// The row of an item.

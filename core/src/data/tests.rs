@@ -11,7 +11,7 @@ use serde_json::json;
 use tidelog_log::crypto::Signer as _;
 use tidelog_log::directory::{Directory, Op, Role, user_id};
 use tidelog_log::env::{ManualClock, SeededRandom, random_array};
-use tidelog_log::ids::{UserId, WorkspaceId};
+use tidelog_log::ids::{CircleId, UserId, WorkspaceId};
 use tidelog_log::log::{Draft, Log, LogOptions, genesis};
 use tidelog_log::storage::MemoryStorage;
 
@@ -82,7 +82,7 @@ fn engine_on(seed: u64, storage: &MemoryStorage) -> Arc<Engine> {
 }
 
 fn database() -> Database {
-    Database::new(engine(1), "main")
+    Database::new(engine(1), CircleId::WORKSPACE, "main")
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -145,12 +145,12 @@ async fn the_key_of_a_record_is_in_its_key_field() {
 async fn names_and_patches_that_make_no_sense_are_refused() {
     let engine = engine(1);
     for name in ["", "a\nb", &"n".repeat(NAME_BYTES_MAX + 1)] {
-        let items = Database::new(Arc::clone(&engine), name).collection::<Value>("c");
+        let items = Database::new(Arc::clone(&engine), CircleId::WORKSPACE, name).collection::<Value>("c");
         assert_eq!(kind(items.put("k", &Value::Null).await), ErrorKind::InvalidArgument);
-        let items = Database::new(Arc::clone(&engine), "main").collection::<Value>(name);
+        let items = Database::new(Arc::clone(&engine), CircleId::WORKSPACE, "main").collection::<Value>(name);
         assert_eq!(kind(items.get("k")), ErrorKind::InvalidArgument);
     }
-    let items = Database::new(engine, "main").collection::<Value>("c");
+    let items = Database::new(engine, CircleId::WORKSPACE, "main").collection::<Value>("c");
     items.put("k", &Value::Int(1)).await.expect("puts");
     assert_eq!(kind(items.patch("k", &5).await), ErrorKind::InvalidArgument);
     assert_eq!(kind(items.patch("k", &json!({"a": 1})).await), ErrorKind::InvalidArgument);
@@ -406,7 +406,7 @@ async fn entries_are_exchanged_by_id() {
     let mut flipped = bytes;
     flipped[300] ^= 1;
     assert_eq!(kind(log.append(&flipped)), ErrorKind::InvalidArgument);
-    let other = Database::new(engine(2), "main").log();
+    let other = Database::new(engine(2), CircleId::WORKSPACE, "main").log();
     assert_eq!(kind(log.pull_from(&other)), ErrorKind::InvalidArgument);
 }
 
@@ -464,14 +464,15 @@ async fn a_live_list_is_emitted_again_when_its_result_changes_and_only_then() {
 async fn every_database_written_to_is_in_the_catalogue() {
     let engine = engine(1);
     for name in ["chat/room-7", "main"] {
-        let database = Database::new(Arc::clone(&engine), name);
+        let database = Database::new(Arc::clone(&engine), CircleId::WORKSPACE, name);
         assert_eq!(database.collections().expect("reads"), []);
         database.collection::<Value>("c").put("k", &Value::Null).await.expect("puts");
     }
-    assert_eq!(Database::names(&engine).expect("reads"), ["chat/room-7", "main"]);
-    let about = Database::catalogue(Arc::clone(&engine)).collection::<Value>("workspace");
+    assert_eq!(Database::names(&engine, &CircleId::WORKSPACE).expect("reads"), ["chat/room-7", "main"]);
+    let about =
+        Database::catalogue(Arc::clone(&engine), CircleId::WORKSPACE).collection::<Value>("workspace");
     about.put("name", &"Notes".into()).await.expect("puts");
-    assert_eq!(Database::names(&engine).expect("reads").len(), 2);
+    assert_eq!(Database::names(&engine, &CircleId::WORKSPACE).expect("reads").len(), 2);
 }
 
 #[tokio::test]

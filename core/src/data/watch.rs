@@ -5,12 +5,12 @@
 //! bounded; when its reader falls behind, the oldest events go and it says how many were lost.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
 
-use tidelog_log::ids::{DeviceId, EntryId, StreamId, UserId};
+use tidelog_log::ids::{CircleId, DeviceId, EntryId, StreamId, UserId};
 use tokio::sync::Notify;
 
-use super::address::{Scope, check_name};
+use super::address::{Scope, check_name, rows_of};
 use crate::error::Result;
 use crate::value::Value;
 
@@ -96,8 +96,8 @@ fn lost<S: serde::Serializer>(lost: &u64, serializer: S) -> Result<S::Ok, S::Err
 /// Which events a watch is about.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Interest {
-    /// Only this database.
-    pub(crate) stream: Option<StreamId>,
+    /// Only this database, by what stands for it in rows.
+    pub(crate) rows: Option<StreamId>,
     /// Only databases whose names match.
     pub(crate) pattern: Option<Pattern>,
     /// Only this scope.
@@ -107,8 +107,8 @@ pub(crate) struct Interest {
 }
 
 impl Interest {
-    fn takes(&self, stream: StreamId, scope: Option<&Scope>, event: &Event) -> bool {
-        self.stream.is_none_or(|wanted| wanted == stream)
+    fn takes(&self, rows: StreamId, scope: Option<&Scope>, event: &Event) -> bool {
+        self.rows.is_none_or(|wanted| wanted == rows)
             && self
                 .pattern
                 .as_ref()
@@ -189,7 +189,14 @@ impl Subscriber {
 #[derive(Debug, Default)]
 pub(crate) struct Hub {
     subscribers: Mutex<Subscribers>,
-    names: RwLock<HashMap<StreamId, String>>,
+    names: RwLock<Names>,
+}
+
+/// The databases that were named so far.
+#[derive(Debug, Default)]
+struct Names {
+    by_rows: HashMap<StreamId, String>,
+    by_stream: HashMap<StreamId, (CircleId, StreamId)>,
 }
 
 #[derive(Debug, Default)]
@@ -220,10 +227,10 @@ impl Hub {
     }
 
     /// Hands an event to everybody it concerns.
-    pub(crate) fn send(&self, stream: StreamId, scope: Option<&Scope>, mut event: Event) {
-        event.database = self.name(stream);
+    pub(crate) fn send(&self, rows: StreamId, scope: Option<&Scope>, mut event: Event) {
+        event.database = self.names().by_rows.get(&rows).cloned();
         for subscriber in self.subscribers().list.iter().filter_map(Weak::upgrade) {
-            if !subscriber.interest.takes(stream, scope, &event) {
+            if !subscriber.interest.takes(rows, scope, &event) {
                 continue;
             }
             let mut queue = subscriber.queue();
@@ -247,17 +254,36 @@ impl Hub {
         }
     }
 
-    /// Remembers the name of a database.
-    pub(crate) fn set_name(&self, stream: StreamId, name: &str) {
-        let known = self.name(stream).is_some_and(|known| known == name);
+    fn names(&self) -> RwLockReadGuard<'_, Names> {
+        self.names.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers the name of a database, and whose its stream is.
+    pub(crate) fn set_name(&self, stream: StreamId, circle: &CircleId, name: &str) {
+        let rows = rows_of(stream, circle);
+        let known = self.names().by_rows.get(&rows).is_some_and(|known| known == name);
         if !known {
-            self.names.write().unwrap_or_else(PoisonError::into_inner).insert(stream, name.to_owned());
+            let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+            names.by_rows.insert(rows, name.to_owned());
+            names.by_stream.insert(stream, (*circle, rows));
         }
     }
 
-    /// The name of a database, if it is known.
+    /// The name of the database of a stream, if it is known.
     pub(crate) fn name(&self, stream: StreamId) -> Option<String> {
-        self.names.read().unwrap_or_else(PoisonError::into_inner).get(&stream).cloned()
+        let names = self.names();
+        let (_, rows) = names.by_stream.get(&stream)?;
+        names.by_rows.get(rows).cloned()
+    }
+
+    /// What stands for the database of a stream in rows, if it is known whose the stream is.
+    pub(crate) fn rows(&self, stream: StreamId) -> Option<StreamId> {
+        self.names().by_stream.get(&stream).map(|(_, rows)| *rows)
+    }
+
+    /// The circle whose the stream is, if that is known.
+    pub(crate) fn circle(&self, stream: StreamId) -> Option<CircleId> {
+        self.names().by_stream.get(&stream).map(|(circle, _)| *circle)
     }
 }
 
@@ -357,11 +383,11 @@ mod tests {
     #[test]
     fn each_watch_gets_what_it_is_interested_in() {
         let hub = Hub::default();
-        hub.set_name(StreamId([1; 16]), "chat/room");
+        hub.set_name(StreamId([1; 16]), &CircleId::WORKSPACE, "chat/room");
         let mut watches = [
             Interest::default(),
-            Interest { stream: Some(StreamId([1; 16])), ..Interest::default() },
-            Interest { stream: Some(StreamId([2; 16])), ..Interest::default() },
+            Interest { rows: Some(StreamId([1; 16])), ..Interest::default() },
+            Interest { rows: Some(StreamId([2; 16])), ..Interest::default() },
             Interest { scope: Some(scope("a")), ..Interest::default() },
             Interest { scope: Some(scope("a")), key: Some("k2".into()), ..Interest::default() },
             Interest { pattern: Some(Pattern::parse("chat/**").expect("a pattern")), ..Interest::default() },

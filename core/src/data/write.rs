@@ -15,11 +15,11 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use tidelog_log::ids::StreamId;
+use tidelog_log::ids::{CircleId, StreamId};
 use tidelog_log::log::{Committed, LogError};
 use tidelog_log::state::StateView;
 
-use super::address::{Policy, Scope, check_key};
+use super::address::{Policy, Scope, check_key, rows_of};
 use super::operation::{Action, OPERATIONS_BYTES_MAX, Operations};
 use super::read::{self, stored_value};
 use super::{CATALOGUE_COLLECTION, tables};
@@ -322,11 +322,11 @@ impl Engine {
         database: &DatabaseId,
         work: impl FnOnce(&mut Writer<'_>) -> Result<T>,
     ) -> Result<(T, Option<Committed>)> {
-        self.prepare_to_write().await?;
-        if let DatabaseId { name: Some(name), .. } = database {
-            self.list_in_catalogue(name).await?;
+        self.prepare_to_write(database.circle).await?;
+        if let DatabaseId { name: Some(name), circle, .. } = database {
+            self.list_in_catalogue(circle, name).await?;
         }
-        let (result, pending) = self.submit_work(database.stream, work)?;
+        let (result, pending) = self.submit_work(database, work)?;
         let committed = match pending {
             Some(pending) => Some(pending.written().await?),
             None => None,
@@ -336,10 +336,10 @@ impl Engine {
 
     fn submit_work<T>(
         &self,
-        stream: StreamId,
+        database: &DatabaseId,
         work: impl FnOnce(&mut Writer<'_>) -> Result<T>,
     ) -> Result<(T, Option<Pending>)> {
-        let lane = self.shared.writes.lane(stream);
+        let lane = self.shared.writes.lane(database.rows);
         let mut in_flight = lane.in_flight();
         let mut writer = Writer::new(self, &in_flight);
         let result = work(&mut writer);
@@ -365,7 +365,7 @@ impl Engine {
         }
         let reporting = Arc::clone(&lane);
         let unless = Box::new(move || broken.get().cloned());
-        let pending = self.submit(stream, &operations.encode(), unless, move |failed| {
+        let pending = self.submit(database, &operations.encode(), unless, move |failed| {
             match failed {
                 None => ahead.keep(),
                 Some(_) => drop(ahead),
@@ -380,14 +380,14 @@ impl Engine {
         Ok((result, Some(pending)))
     }
 
-    /// Puts the name of a database into the catalogue, so that other devices can find it.
-    async fn list_in_catalogue(&self, name: &str) -> Result<()> {
-        let catalogue = catalogue_scope();
+    /// Puts the name of a database into its circle's catalogue, so that other devices can find it.
+    async fn list_in_catalogue(&self, circle: &CircleId, name: &str) -> Result<()> {
+        let catalogue = catalogue_scope(circle);
         let row = catalogue.item_row(name);
         if self.shared.writes.is_settled(&row) {
             return Ok(());
         }
-        let (_, pending) = self.submit_work(StreamId::DIRECTORY, |writer| {
+        let (_, pending) = self.submit_work(&DatabaseId::catalogue(*circle), |writer| {
             if writer.get(&catalogue, name)?.is_none() {
                 writer.put(&catalogue, name, &Value::Bool(true))?;
             }
@@ -440,14 +440,26 @@ impl Drop for Ahead {
 pub(crate) struct DatabaseId {
     /// Its stream.
     pub(crate) stream: StreamId,
-    /// Its name; none for the catalogue, which lists itself not.
+    /// Its circle.
+    pub(crate) circle: CircleId,
+    /// What stands for it in rows.
+    pub(crate) rows: StreamId,
+    /// Its name; none for a catalogue, which lists itself not.
     pub(crate) name: Option<Arc<str>>,
 }
 
-/// Where the names of databases are.
-pub(crate) fn catalogue_scope() -> Scope {
+impl DatabaseId {
+    /// The catalogue of a circle.
+    pub(crate) fn catalogue(circle: CircleId) -> Self {
+        let stream = StreamId::DIRECTORY;
+        Self { stream, circle, rows: rows_of(stream, &circle), name: None }
+    }
+}
+
+/// Where the names of a circle's databases are.
+pub(crate) fn catalogue_scope(circle: &CircleId) -> Scope {
     Scope {
-        stream: StreamId::DIRECTORY,
+        stream: rows_of(StreamId::DIRECTORY, circle),
         collection: CATALOGUE_COLLECTION.to_owned(),
         policy: Policy::Lww,
         owner: None,

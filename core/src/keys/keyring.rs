@@ -7,18 +7,19 @@
 //!
 //! A key that is known is good for reading. To **write**, an epoch must have been opened by a wrap
 //! made for that very epoch, so that an old key published again under a new number is not taken
-//! for a fresh one.
+//! for a fresh one; and the key must be of one circle only, so that what is written with it belongs
+//! nowhere else.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use tidelog_log::directory::{Directory, Epoch, Op, Role, Wrap};
+use tidelog_log::directory::{CircleSettings, Directory, Epoch, History, NextEpoch, Op, Role, Wrap};
 use tidelog_log::env::Random;
 use tidelog_log::ids::{CircleId, DeviceId, EntryId, KeyId, UserId, WorkspaceId};
 
 use super::KEY_LEN;
 use super::device::KeyHolder;
-use super::epoch::{self, EpochKey, EpochLabel, NameKey, WrapError};
+use super::epoch::{self, EpochKey, EpochLabel, NameKey};
 use crate::error::{Error, ErrorKind};
 
 /// Why an epoch cannot be made or granted.
@@ -56,7 +57,7 @@ pub(crate) struct Recipient {
 pub(crate) struct Learned {
     /// Whether there are keys that were not known before: waiting entries may open now.
     pub(crate) new_keys: bool,
-    /// Epochs whose author wrapped another key to this device than the one committed to.
+    /// Epochs whose author did not wrap the key committed to to this device, as far as that is news.
     pub(crate) mismatched: Vec<EntryId>,
 }
 
@@ -69,6 +70,8 @@ pub(crate) struct Keyring {
     /// Epochs whose wrap to this device was opened.
     opened: HashSet<(EntryId, KeyId)>,
     names: HashMap<CircleId, NameKey>,
+    /// Epochs whose author did not wrap the key committed to to this device.
+    mismatched: BTreeMap<EntryId, (DeviceId, KeyId)>,
     /// The keys to write with, as of the directory with so many entries: the choice costs time.
     writers: HashMap<CircleId, KeyId>,
     learned_len: usize,
@@ -88,6 +91,7 @@ impl Keyring {
             keys: HashMap::new(),
             opened: HashSet::new(),
             names: HashMap::new(),
+            mismatched: BTreeMap::new(),
             writers: HashMap::new(),
             learned_len: 0,
         }
@@ -99,32 +103,14 @@ impl Keyring {
         self.learn(directory);
     }
 
-    /// Opens what the directory holds for this device.
+    /// Opens what the directory holds for this device, of all circles.
     pub(crate) fn learn(&mut self, directory: &Directory) -> Learned {
         let mut learned = Learned::default();
-        // Also of those who lost their standing since: others wrote with their keys meanwhile.
-        let epochs = directory.known_epochs(&CircleId::WORKSPACE);
-        let commits: HashMap<_, _> = epochs.iter().map(|epoch| (epoch.key_id, epoch.commit)).collect();
-        // From the newest down: an epoch seals the keys of earlier ones.
-        for epoch in epochs.into_iter().rev() {
-            self.open_wraps(directory, epoch, &mut learned);
-            let Some(key) = self.keys.get(&epoch.key_id).cloned() else { continue };
-            let label = self.label(epoch);
-            for (previous, sealed) in &epoch.prev {
-                let Some(commit) = commits.get(previous).filter(|_| !self.keys.contains_key(previous)) else {
-                    continue;
-                };
-                if let Ok(previous) = epoch::open_previous(&key, &label, commit, sealed) {
-                    self.insert(previous, &mut learned);
-                }
-            }
-            if let (false, Some(commit)) = (self.names.contains_key(&epoch.circle), directory.name_commit())
-                && let Ok(name) = NameKey::open(&key, &label, &commit, &epoch.name_wrap)
-            {
-                self.names.insert(epoch.circle, name);
-            }
+        for (circle, name_commit) in directory.circle_names() {
+            self.learn_circle(directory, &circle, &name_commit, &mut learned);
         }
-        self.writers = [CircleId::WORKSPACE]
+        let circles: Vec<CircleId> = self.names.keys().copied().collect();
+        self.writers = circles
             .into_iter()
             .filter_map(|circle| Some((circle, self.choose(&circle, directory)?)))
             .collect();
@@ -132,23 +118,71 @@ impl Keyring {
         learned
     }
 
+    fn learn_circle(
+        &mut self,
+        directory: &Directory,
+        circle: &CircleId,
+        name_commit: &[u8; 32],
+        learned: &mut Learned,
+    ) {
+        // Also of those who lost their standing since: others wrote with their keys meanwhile.
+        let epochs = directory.known_epochs(circle);
+        let commits: HashMap<_, _> = epochs.iter().map(|epoch| (epoch.key_id, epoch.commit)).collect();
+        // From the newest down: an epoch seals the keys of earlier ones.
+        for epoch in epochs.into_iter().rev() {
+            self.open_wraps(directory, epoch, learned);
+            let Some(key) = self.keys.get(&epoch.key_id).cloned() else { continue };
+            let label = self.label(epoch);
+            for (previous, sealed) in &epoch.prev {
+                let Some(commit) = commits.get(previous).filter(|_| !self.keys.contains_key(previous)) else {
+                    continue;
+                };
+                if let Ok(previous) = epoch::open_previous(&key, &label, commit, sealed) {
+                    self.insert(previous, learned);
+                }
+            }
+            if !self.names.contains_key(circle)
+                && let Ok(name) = NameKey::open(&key, &label, name_commit, &epoch.name_wrap)
+            {
+                self.names.insert(*circle, name);
+            }
+        }
+    }
+
     fn open_wraps(&mut self, directory: &Directory, epoch: &Epoch, learned: &mut Learned) {
         if self.opened.contains(&(epoch.entry, epoch.key_id)) {
             return;
         }
         let label = self.label(epoch);
-        for wrap in directory.wraps(&epoch.key_id, &self.device.device()) {
+        let own = self.device.device();
+        let mut wronged = false;
+        for wrap in directory.wraps(&epoch.key_id, &own) {
             match epoch::unwrap(&label, self.device.kem(), wrap) {
                 Ok(key) => {
                     self.opened.insert((epoch.entry, epoch.key_id));
+                    self.mismatched.remove(&epoch.entry);
                     self.insert(key, learned);
                     return;
                 }
-                Err(WrapError::Commitment) => learned.mismatched.push(epoch.entry),
-                // Made for another epoch with this key, or damaged by its author.
-                Err(WrapError::Open | WrapError::Recipient) => {}
+                // Otherwise of another epoch with this key, or somebody else's grant.
+                Err(_) => wronged |= epoch.wraps.contains(wrap),
             }
         }
+        if wronged && self.mismatched.insert(epoch.entry, (epoch.author, epoch.key_id)).is_none() {
+            learned.mismatched.push(epoch.entry);
+        }
+    }
+
+    /// The epochs that this device was to read and whose key it did not get, with whoever made them.
+    pub(crate) fn mismatched(&self) -> Vec<(EntryId, DeviceId)> {
+        let lacking = self.mismatched.iter().filter(|(_, (_, key_id))| !self.keys.contains_key(key_id));
+        lacking.map(|(entry, (author, _))| (*entry, *author)).collect()
+    }
+
+    /// The circles whose databases this device can name, circle zero first, then by id.
+    pub(crate) fn circles(&self) -> Vec<CircleId> {
+        let circles: BTreeSet<CircleId> = self.names.keys().copied().collect();
+        circles.into_iter().collect()
     }
 
     fn insert(&mut self, key: EpochKey, learned: &mut Learned) {
@@ -193,6 +227,7 @@ impl Keyring {
         let fits = |epoch: &&Epoch| {
             let readers = directory.readers(&epoch.key_id);
             self.opened.contains(&(epoch.entry, epoch.key_id))
+                && directory.circles_of_key(&epoch.key_id).len() == 1
                 && readers.is_subset(&devices)
                 && devices.difference(&readers).all(|device| Some(*device) == root)
         };
@@ -210,7 +245,31 @@ impl Keyring {
         directory: &Directory,
         random: &dyn Random,
     ) -> Result<Op, KeyringError> {
-        epoch_op(CircleId::WORKSPACE, name, directory, &HashMap::new(), random)
+        let recipients = members(directory, &CircleId::WORKSPACE);
+        let plan = Plan::next(CircleId::WORKSPACE, CircleSettings::WORKSPACE, directory, recipients)?;
+        plan.epoch(name, &HashMap::new(), random)
+    }
+
+    /// The operations that make a circle of a user who acts on one of its devices, with its first
+    /// epoch: it never is without a key.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`].
+    pub(crate) fn new_circle(
+        circle: CircleId,
+        settings: CircleSettings,
+        user: &UserId,
+        directory: &Directory,
+        random: &dyn Random,
+    ) -> Result<Vec<Op>, KeyringError> {
+        let name = NameKey::generate(random);
+        let mut recipients = devices_of(directory, user);
+        let root = directory.root().filter(|_| settings.for_root);
+        recipients.extend(root.map(|root| Recipient { device: root.pk, kem: root.kem_pk }));
+        let plan = Plan::next(circle, settings, directory, recipients)?;
+        let epoch = plan.epoch(&name, &HashMap::new(), random)?;
+        Ok(vec![Op::CircleNew { circle, settings, name_commit: name.commit() }, epoch])
     }
 
     /// The operation that starts the next epoch of a circle.
@@ -224,8 +283,41 @@ impl Keyring {
         directory: &Directory,
         random: &dyn Random,
     ) -> Result<Op, KeyringError> {
+        self.next_epoch_for(circle, directory, members(directory, &circle), random)
+    }
+
+    /// The operation that starts the next epoch of a circle together with one that takes a user into
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyringError`].
+    pub(crate) fn next_epoch_with(
+        &self,
+        circle: CircleId,
+        newcomer: &UserId,
+        directory: &Directory,
+        random: &dyn Random,
+    ) -> Result<Op, KeyringError> {
+        let mut recipients = members(directory, &circle);
+        for device in devices_of(directory, newcomer) {
+            if !recipients.contains(&device) {
+                recipients.push(device);
+            }
+        }
+        self.next_epoch_for(circle, directory, recipients, random)
+    }
+
+    fn next_epoch_for(
+        &self,
+        circle: CircleId,
+        directory: &Directory,
+        recipients: Vec<Recipient>,
+        random: &dyn Random,
+    ) -> Result<Op, KeyringError> {
         let name = self.names.get(&circle).ok_or(KeyringError::NoKey)?;
-        epoch_op(circle, name, directory, &self.keys, random)
+        let settings = directory.circle(&circle).ok_or(KeyringError::NoKey)?.settings;
+        Plan::next(circle, settings, directory, recipients)?.epoch(name, &self.keys, random)
     }
 
     /// The operations that give devices every newest key of a circle that this device holds;
@@ -282,35 +374,63 @@ impl Keyring {
     }
 }
 
-/// An epoch for all devices of the workspace and its root, with the earlier keys it must seal.
-///
-/// An earlier key that this device cannot open is stood in for by random bytes: readers find that
-/// these are not what was committed to, and nobody is kept from writing.
-fn epoch_op(
+/// An epoch that is about to be made.
+struct Plan {
+    workspace: WorkspaceId,
     circle: CircleId,
-    name: &NameKey,
-    directory: &Directory,
-    known: &HashMap<KeyId, Arc<EpochKey>>,
-    random: &dyn Random,
-) -> Result<Op, KeyringError> {
-    let next = directory.next_epoch(&circle).ok_or(KeyringError::Epochs)?;
-    let key = EpochKey::generate(random);
-    let label =
-        EpochLabel { workspace: directory.workspace(), circle, epoch: next.epoch, commit: key.commit() };
-    let seal_previous = |key_id: &KeyId| {
-        let stand_in = || Arc::new(EpochKey::generate(random));
-        let previous = known.get(key_id).cloned().unwrap_or_else(stand_in);
-        (*key_id, epoch::seal_previous(&key, &label, key_id, &previous, random))
-    };
-    Ok(Op::KeyEpoch {
-        circle,
-        epoch: next.epoch,
-        key_id: key.id(),
-        commit: key.commit(),
-        name_wrap: name.seal(&key, &label, random),
-        prev: next.prev.iter().map(seal_previous).collect(),
-        wraps: wraps(&key, &label, &members(directory, &circle), random)?,
-    })
+    next: NextEpoch,
+    recipients: Vec<Recipient>,
+    history: History,
+}
+
+impl Plan {
+    fn next(
+        circle: CircleId,
+        settings: CircleSettings,
+        directory: &Directory,
+        recipients: Vec<Recipient>,
+    ) -> Result<Self, KeyringError> {
+        let next = directory.next_epoch(&circle).ok_or(KeyringError::Epochs)?;
+        Ok(Self { workspace: directory.workspace(), circle, next, recipients, history: settings.history })
+    }
+
+    /// The epoch, with the earlier keys that it must seal.
+    ///
+    /// An earlier key that this device cannot open, or that who comes later must not have, is stood in
+    /// for by random bytes: readers find that these are not what was committed to, and nobody is kept
+    /// from writing.
+    fn epoch(
+        self,
+        name: &NameKey,
+        known: &HashMap<KeyId, Arc<EpochKey>>,
+        random: &dyn Random,
+    ) -> Result<Op, KeyringError> {
+        let Self { workspace, circle, next, recipients, history } = self;
+        let key = EpochKey::generate(random);
+        let label = EpochLabel { workspace, circle, epoch: next.epoch, commit: key.commit() };
+        let seal_previous = |key_id: &KeyId| {
+            let stand_in = || Arc::new(EpochKey::generate(random));
+            let known = known.get(key_id).filter(|_| history == History::Full);
+            let previous = known.cloned().unwrap_or_else(stand_in);
+            (*key_id, epoch::seal_previous(&key, &label, key_id, &previous, random))
+        };
+        Ok(Op::KeyEpoch {
+            circle,
+            epoch: next.epoch,
+            key_id: key.id(),
+            commit: key.commit(),
+            name_wrap: name.seal(&key, &label, random),
+            prev: next.prev.iter().map(seal_previous).collect(),
+            wraps: wraps(&key, &label, &recipients, random)?,
+        })
+    }
+}
+
+/// The active devices of a user.
+pub(crate) fn devices_of(directory: &Directory, user: &UserId) -> Vec<Recipient> {
+    let devices = directory.user(user).into_iter().flat_map(|user| user.devices);
+    let devices = devices.filter_map(|device| directory.device(&device));
+    devices.map(|device| Recipient { device: device.id, kem: device.kem_pk }).collect()
 }
 
 /// All devices of a circle, and the root unless the circle is not for it.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tidelog_log::ids::CircleId;
+
 use super::Workspace;
 use crate::data::watch::{Interest, Pattern};
 use crate::data::{CollectionOptions, Database, EventKind, Notice, Watch};
@@ -25,19 +27,38 @@ impl Default for WatchOptions {
 }
 
 impl Workspace {
-    /// The database of a name; it comes into being with the first write.
+    /// The database of a name that all members share; it comes into being with the first write.
     #[must_use]
     pub fn database(&self, name: &str) -> Database {
-        Database::new(Arc::clone(&self.inner.engine), name)
+        self.database_in(name, CircleId::WORKSPACE)
     }
 
-    /// The names of all databases that were ever written to, in order.
+    /// The database of a name in a circle; it comes into being with the first write. It is another one
+    /// than those of that name in other circles. Whoever is not in the circle gets `not_authorized` from
+    /// whatever is done with it.
+    #[must_use]
+    pub fn database_in(&self, name: &str, circle: CircleId) -> Database {
+        Database::new(Arc::clone(&self.inner.engine), circle, name)
+    }
+
+    /// The names of all databases that all members share and that were ever written to, in order.
     ///
     /// # Errors
     ///
     /// `closed`, or `corrupt` if the state cannot be read.
     pub fn databases(&self) -> Result<Vec<String>> {
-        Database::names(&self.inner.engine)
+        self.databases_in(CircleId::WORKSPACE)
+    }
+
+    /// The names of all databases of a circle that were ever written to, in order.
+    ///
+    /// # Errors
+    ///
+    /// `not_authorized` if this device is not in the circle; `closed`, or `corrupt` if the state cannot
+    /// be read.
+    pub fn databases_in(&self, circle: CircleId) -> Result<Vec<String>> {
+        self.inner.engine.stream_in(&circle, "")?;
+        Database::names(&self.inner.engine, &circle)
     }
 
     /// Watches all databases whose names match a pattern, those to come included.
@@ -51,20 +72,26 @@ impl Workspace {
         let interest = Interest { pattern: Some(pattern.clone()), ..Interest::default() };
         let mut watch = self.inner.engine.shared.hub.watch(interest);
         if options.initial {
-            for name in self.databases()?.iter().filter(|name| pattern.matches(name)) {
-                let database = self.database(name);
-                for (collection, policy) in database.collections()? {
-                    let options = CollectionOptions::default().policy(policy);
-                    let mut items =
-                        database.collection_with::<Value>(&collection, options).watch(None, true)?;
-                    while let Some(Notice::Event(event)) = items.next_now() {
-                        if event.kind == EventKind::Current {
-                            watch.begin_with(event);
-                        }
-                    }
+            for circle in self.inner.engine.named_circles() {
+                for name in self.databases_in(circle)?.iter().filter(|name| pattern.matches(name)) {
+                    begin_with_items(&mut watch, &self.database_in(name, circle))?;
                 }
             }
         }
         Ok(watch)
     }
+}
+
+/// Lets a watch begin with the items that a database has.
+fn begin_with_items(watch: &mut Watch, database: &Database) -> Result<()> {
+    for (collection, policy) in database.collections()? {
+        let options = CollectionOptions::default().policy(policy);
+        let mut items = database.collection_with::<Value>(&collection, options).watch(None, true)?;
+        while let Some(Notice::Event(event)) = items.next_now() {
+            if event.kind == EventKind::Current {
+                watch.begin_with(event);
+            }
+        }
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@
 //! the catalogue, sealed like all data, each writable by its own user only.
 
 use tidelog_log::directory::Role;
-use tidelog_log::ids::{DeviceId, UserId, WorkspaceId};
+use tidelog_log::ids::{CircleId, DeviceId, UserId, WorkspaceId};
 
 use super::Workspace;
 use super::create::check_label;
@@ -162,8 +162,8 @@ impl Workspace {
         })
     }
 
-    /// The hidden database of stream zero.
+    /// The hidden database of stream zero that all members share.
     fn catalogue(&self) -> Database {
-        Database::catalogue(std::sync::Arc::clone(&self.inner.engine))
+        Database::catalogue(std::sync::Arc::clone(&self.inner.engine), CircleId::WORKSPACE)
     }
 }

@@ -52,7 +52,8 @@ pub struct Cut {
 }
 
 /// What newcomers to a circle may read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum History {
     /// What is written after they joined.
     FromJoin,
@@ -85,7 +86,7 @@ impl CircleSettings {
 }
 
 /// When members make new epochs without another reason. Zero means never.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Policy {
     /// Days after which a key is replaced.
     pub rotate_days: u16,

@@ -133,6 +133,14 @@ impl Directory {
         ids.filter_map(|id| self.circle(&id)).collect()
     }
 
+    /// All circles with the commitments to their name keys, circle zero first, then by id.
+    #[must_use]
+    pub fn circle_names(&self) -> Vec<(CircleId, [u8; 32])> {
+        let Fold { dag, circles, .. } = &*self.0;
+        let made = circles.ids().filter_map(|id| Some((*id, circles.made(dag, id)?.1)));
+        self.name_commit().map(|commit| (CircleId::WORKSPACE, commit)).into_iter().chain(made).collect()
+    }
+
     /// A circle; circle zero has all members.
     #[must_use]
     pub fn circle(&self, id: &CircleId) -> Option<Circle> {
@@ -205,6 +213,14 @@ impl Directory {
     #[must_use]
     pub fn circles_of_key(&self, key_id: &KeyId) -> BTreeSet<CircleId> {
         self.0.keys.circles_of(&self.0.dag, key_id, View::Everything)
+    }
+
+    /// The circles that a key was published for in the state of an entry and its past. That never
+    /// changes; none if the key is not known there, or the entry is not held.
+    #[must_use]
+    pub fn circles_of_key_at(&self, key_id: &KeyId, at: &EntryId) -> BTreeSet<CircleId> {
+        let Fold { dag, keys, .. } = &*self.0;
+        dag.find(at).map(|node| keys.circles_of(dag, key_id, dag.upto(node))).unwrap_or_default()
     }
 
     /// The number of a circle's next epoch and the epochs it must seal, for an entry whose past is

@@ -435,12 +435,15 @@ fn check_drafts(stage: &Stage<'_>, drafts: &[Draft]) -> Result<(), LogError> {
     Ok(())
 }
 
-/// Merges heads for an author that may write in the present state, but under no single head.
+/// Merges heads for an author that may write in the present state, but under no single head where its
+/// key is known.
 fn merge_for(stage: &mut Stage<'_>, draft: &Draft) -> Result<(), LogError> {
     let author = draft.author.device();
-    let data = matches!(draft.body, DraftBody::Data { .. });
+    let DraftBody::Data { key_id, .. } = &draft.body else { return Ok(()) };
     let may = stage.directory.role(&author).is_some_and(|role| role >= Role::Writer);
-    if data && may && auth_for(stage, draft).is_none() {
+    let is_known = |auth: EntryId| !stage.directory.circles_of_key_at(key_id, &auth).is_empty();
+    let fits = |auth| is_known(auth) || !stage.directory.heads().into_iter().any(is_known);
+    if may && !auth_for(stage, draft).is_some_and(fits) {
         let tip = stage.chain(&(draft.stream(), author)).and_then(Chain::own_tip);
         let above = tip.map(|tip| tip.position);
         seal(stage, Draft::merge(Arc::clone(&draft.author), above), true)?;

@@ -87,7 +87,7 @@ impl<K: Unseal> Materialiser<K> {
     ) -> Result<ItemRow, LogError> {
         let (number, arrival, author) = match old {
             Some(old) if !changed => (old.number, old.arrival, old.author),
-            _ => (self.changed(tables, source.stream, row, old)?, source.arrival, source.author),
+            _ => (self.changed(tables, source.rows, row, old)?, source.arrival, source.author),
         };
         Ok(ItemRow { version, live, number, arrival, author, body: Vec::new() })
     }

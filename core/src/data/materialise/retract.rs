@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use tidelog_log::entry::{Entry, Kind};
-use tidelog_log::ids::EntryId;
+use tidelog_log::ids::{EntryId, StreamId};
 use tidelog_log::log::{Held, LogError};
 
 use super::document::{compact, last_version};
@@ -71,10 +71,15 @@ impl<K: Unseal> Materialiser<K> {
             let number = row.first_chunk().map(|number| u64::from_be_bytes(*number));
             let number = number.ok_or_else(|| damaged(WAITING_KEYS))?;
             tables.delete(WAITING_KEYS, &waiting)?;
-            return Ok(tables.delete(CHANGES, &change_row(header.stream, number))?);
+            return Ok(tables.delete(CHANGES, &change_row(self.place(entry).rows, number))?);
+        }
+        let place = self.place(entry);
+        if place.foreign {
+            // It may yet have been applied, before it was known whose the stream is.
+            forget_unread(tables, place.told, entry)?;
         }
         let Some((source, targets)) = self.opened_again(arrival, entry) else {
-            return forget_unread(tables, entry);
+            return forget_unread(tables, place.rows, entry);
         };
         tables.delete(WAITING_CLOCK, &waiting_row(&source.hlc.bits().to_be_bytes(), arrival))?;
         for Target { scope, key, .. } in targets {
@@ -93,15 +98,7 @@ impl<K: Unseal> Materialiser<K> {
     /// What an entry does, if it can be read and makes sense.
     fn opened_again(&self, arrival: u64, entry: &Entry) -> Option<(Source, Vec<Target>)> {
         let Unsealed::Plain { hlc, operations } = self.keys.unseal(entry) else { return None };
-        let header = entry.header();
-        let source = Source {
-            arrival,
-            entry: entry.id(),
-            author: header.author,
-            stream: header.stream,
-            hlc,
-            local: self.keys.is_own(&header.author),
-        };
+        let source = self.source(arrival, entry, &self.place(entry), hlc);
         let targets = self.targets(&source, &operations)?;
         Some((source, targets))
     }
@@ -244,10 +241,10 @@ fn history(tables: &dyn Tables, scope: &Scope, key: &str) -> Result<Vec<(Version
 }
 
 /// Removes the note that an entry makes no sense.
-fn forget_unread(tables: &dyn Tables, entry: &Entry) -> Result<(), LogError> {
-    let (stream, id): (_, EntryId) = (entry.header().stream, entry.id());
+fn forget_unread(tables: &dyn Tables, rows: StreamId, entry: &Entry) -> Result<(), LogError> {
+    let id = entry.id();
     let mut row = None;
-    tables.prefix(CHANGES, &stream.0, &mut |key, value| match ChangeRow::decode(value) {
+    tables.prefix(CHANGES, &rows.0, &mut |key, value| match ChangeRow::decode(value) {
         Some(ChangeRow::Unread { reason: Unread::Invalid, entry, .. }) if entry == id => {
             row = Some(key.to_vec());
             ControlFlow::Break(())

@@ -102,7 +102,11 @@ impl Unseal for PlainKeys {
         Some(user(device.0[0]))
     }
 
-    fn stream(&self, database: &str) -> Option<StreamId> {
+    fn circle(&self, _: &Header) -> Option<CircleId> {
+        Some(CircleId::WORKSPACE)
+    }
+
+    fn stream(&self, _: &CircleId, database: &str) -> Option<StreamId> {
         (database == "main").then_some(STREAM)
     }
 }

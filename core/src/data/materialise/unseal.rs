@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tidelog_log::directory::Directory;
-use tidelog_log::entry::Entry;
+use tidelog_log::entry::{Entry, Header};
 use tidelog_log::ids::{CircleId, DeviceId, KeyId, StreamId, UserId};
 
 use crate::data::hlc::Hlc;
@@ -38,8 +38,11 @@ pub(crate) trait Unseal: Send {
     fn is_own(&self, device: &DeviceId) -> bool;
     /// The user whose device this is or was.
     fn user(&self, device: &DeviceId) -> Option<UserId>;
-    /// The stream of the database with a name.
-    fn stream(&self, database: &str) -> Option<StreamId>;
+    /// The one circle whose key an entry is sealed with, as far as its author could know; circle zero
+    /// if the key was unknown there. `None` if it was of several circles: then the entry belongs to none.
+    fn circle(&self, header: &Header) -> Option<CircleId>;
+    /// The stream of the database with a name in a circle.
+    fn stream(&self, circle: &CircleId, database: &str) -> Option<StreamId>;
 }
 
 /// The keys of this device.
@@ -81,9 +84,16 @@ impl Unseal for WorkspaceKeys {
         self.directory.owner_of(device)
     }
 
-    fn stream(&self, database: &str) -> Option<StreamId> {
+    fn circle(&self, header: &Header) -> Option<CircleId> {
+        // It follows from the entry's own past alone, so it never changes.
+        let mut circles = self.directory.circles_of_key_at(&header.key_id, &header.auth).into_iter();
+        let first = circles.next().unwrap_or(CircleId::WORKSPACE);
+        circles.next().is_none().then_some(first)
+    }
+
+    fn stream(&self, circle: &CircleId, database: &str) -> Option<StreamId> {
         let keyring = self.keyring.read().unwrap_or_else(PoisonError::into_inner);
-        keyring.name_key(&CircleId::WORKSPACE).map(|key| key.stream_id(database))
+        keyring.name_key(circle).map(|key| key.stream_id(database))
     }
 }
 

@@ -33,6 +33,9 @@ impl<K: Unseal> Materialiser<K> {
         directory: &Directory,
         held: &dyn Held,
     ) -> Result<(), LogError> {
+        if !self.resumed {
+            self.shared.key_uses.load(tables)?;
+        }
         self.resume_clock(tables)?;
         self.keys.directory_changed(directory);
         let mut ready = Vec::new();
@@ -52,7 +55,7 @@ impl<K: Unseal> Materialiser<K> {
         for (row, waiting) in ready {
             let Some(entry) = read(held, waiting.arrival) else { continue };
             tables.delete(WAITING_KEYS, &row)?;
-            tables.delete(CHANGES, &change_row(entry.header().stream, waiting.number))?;
+            tables.delete(CHANGES, &change_row(self.place(&entry).rows, waiting.number))?;
             self.add(tables, waiting.arrival, &entry)?;
         }
         Ok(())

@@ -23,7 +23,7 @@ fn stopper(engine: &Engine) -> (Draft, std::sync::mpsc::Receiver<()>, std::sync:
 async fn edits_in_flight_fail_with_the_one_they_rest_on() {
     let storage = MemoryStorage::new();
     let engine = engine_on(1, &storage);
-    let database = Database::new(Arc::clone(&engine), "main");
+    let database = Database::new(Arc::clone(&engine), CircleId::WORKSPACE, "main");
     let options = CollectionOptions::default().policy(Policy::Document);
     let pages: Collection<Value> = database.collection_with("pages", options);
     let (one, other) = (pages.document("one").expect("a key"), pages.document("other").expect("a key"));

@@ -104,7 +104,11 @@ async fn a_backup_made_while_others_write_is_of_one_moment() {
     // Each turn of the copying is followed by a write into the log that is copied.
     let progress = move |_: u64, _: u64| {
         writes += 1;
-        let plain = crate::data::Database::new(Arc::clone(&inner.engine), "main");
+        let plain = crate::data::Database::new(
+            Arc::clone(&inner.engine),
+            tidelog_log::ids::CircleId::WORKSPACE,
+            "main",
+        );
         let items = plain.collection::<Value>("items");
         futures_util::future::FutureExt::now_or_never(
             items.put(&format!("late{writes}"), &Value::Int(writes)),
