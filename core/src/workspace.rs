@@ -4,13 +4,16 @@
 //! [`Workspace::shutdown`]; after that every call answers `closed`.
 
 mod backup;
+mod by_hand;
 mod copies;
 mod create;
 mod custody;
 mod databases;
+mod desk;
 mod invite_link;
 mod invites;
 mod join;
+mod letter;
 mod link;
 mod local;
 mod members;
@@ -22,6 +25,7 @@ mod simulation;
 #[cfg(test)]
 mod testing;
 mod upkeep;
+mod welcome;
 
 use std::fmt;
 use std::path::Path;
@@ -45,7 +49,7 @@ use crate::keys::KEY_LEN;
 use crate::keys::vault::Cost;
 use crate::net::Link;
 use custody::Custody;
-use invites::Desk;
+use desk::Desk;
 
 /// What the engine takes from outside: where it stores, what time it is, where randomness comes
 /// from. Programs use [`Environment::folder`]; tests bring their own.
