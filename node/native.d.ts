@@ -335,11 +335,16 @@ export interface Invite {
   id: string
   uri: string
   expiresMs: number
+  role: string
+  relay?: string
+  usesLeft: number
+  autoApprove: boolean
+  sameUser: boolean
 }
 
 /** What an invite allows. */
 export interface InviteOptions {
-  relay: string
+  relay?: string
   role?: string
   expiresInMs?: number
   autoApprove: boolean
@@ -368,6 +373,7 @@ export interface JoinRequest {
   profile: string
   device: string
   role: string
+  sameUser: boolean
   requestedMs: number
 }
 

@@ -4,14 +4,17 @@
 //! [`Workspace::shutdown`]; after that every call answers `closed`.
 
 mod backup;
+mod by_hand;
 mod circles;
 mod copies;
 mod create;
 mod custody;
 mod databases;
+mod desk;
 mod invite_link;
 mod invites;
 mod join;
+mod letter;
 mod link;
 mod local;
 mod members;
@@ -23,6 +26,7 @@ mod simulation;
 #[cfg(test)]
 mod testing;
 mod upkeep;
+mod welcome;
 
 use std::fmt;
 use std::path::Path;
@@ -47,7 +51,7 @@ use crate::keys::KEY_LEN;
 use crate::keys::vault::Cost;
 use crate::net::Link;
 use custody::Custody;
-use invites::Desk;
+use desk::Desk;
 
 /// What the engine takes from outside: where it stores, what time it is, where randomness comes
 /// from. Programs use [`Environment::folder`]; tests bring their own.

@@ -81,6 +81,8 @@ export interface JoinRequest {
   readonly profile: string
   readonly device: string
   readonly role: Role
+  /** Whether it is to be another device of this user. */
+  readonly sameUser: boolean
   readonly requested: Date
 }
 

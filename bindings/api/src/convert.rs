@@ -139,7 +139,7 @@ impl TryFrom<InviteOptions> for tidelog::InviteOptions {
     type Error = Error;
 
     fn try_from(options: InviteOptions) -> Result<Self> {
-        let mut core = Self::new(options.relay);
+        let mut core = Self { relay: options.relay, ..Self::default() };
         if let Some(named) = options.role {
             core.role = role(&named)?;
         }
@@ -153,7 +153,16 @@ impl TryFrom<InviteOptions> for tidelog::InviteOptions {
 
 impl From<tidelog::Invite> for Invite {
     fn from(invite: tidelog::Invite) -> Self {
-        Self { id: invite.id, uri: invite.uri, expires_ms: time_ms(invite.expires_ms) }
+        Self {
+            id: invite.id,
+            uri: invite.uri,
+            expires_ms: time_ms(invite.expires_ms),
+            role: text(invite.role),
+            relay: invite.relay,
+            uses_left: invite.uses_left,
+            auto_approve: invite.auto_approve,
+            same_user: invite.same_user,
+        }
     }
 }
 
@@ -164,6 +173,7 @@ impl From<tidelog::JoinRequest> for JoinRequest {
             profile: request.profile,
             device: text(request.device),
             role: text(request.role),
+            same_user: request.same_user,
             requested_ms: time_ms(request.requested_ms),
         }
     }

@@ -222,13 +222,14 @@ pub struct JoinOptions {
 /// What an invite allows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InviteOptions {
-    /// The relay to meet at.
-    pub relay: String,
+    /// The relay to meet at. Without one, request and welcome go from hand to hand.
+    pub relay: Option<String>,
     /// `reader`, `writer` (without saying so) or `admin`.
     pub role: Option<String>,
     /// How long it is open, at most 30 days; without saying so, a day.
     pub expires_in_ms: Option<u64>,
-    /// Whether whoever asks is admitted at once, while this device is connected.
+    /// Whether whoever asks is admitted at once: while this device is connected to the relay, or
+    /// when it takes the request in.
     pub auto_approve: bool,
     /// How often it can be used; without saying so, once.
     pub uses: Option<u32>,
@@ -245,6 +246,16 @@ pub struct Invite {
     pub uri: String,
     /// When it ends.
     pub expires_ms: i64,
+    /// The role that it grants.
+    pub role: String,
+    /// The relay to meet at, if it names one.
+    pub relay: Option<String>,
+    /// How often it can still be used.
+    pub uses_left: u32,
+    /// Whether whoever asks is admitted at once.
+    pub auto_approve: bool,
+    /// Whether it is for another device of this user.
+    pub same_user: bool,
 }
 
 impl std::fmt::Debug for Invite {
@@ -264,6 +275,8 @@ pub struct JoinRequest {
     pub device: String,
     /// The role it will have.
     pub role: String,
+    /// Whether it is to be another device of this user.
+    pub same_user: bool,
     /// When it asked, by its clock.
     pub requested_ms: i64,
 }

@@ -107,7 +107,8 @@ impl Workspace {
     /// # Errors
     ///
     /// [`InviteInvalid`](crate::ErrorKind::InviteInvalid),
-    /// [`InviteExpired`](crate::ErrorKind::InviteExpired),
+    /// [`InviteExpired`](crate::ErrorKind::InviteExpired), also while waiting;
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) if the invite names no relay,
     /// [`Timeout`](crate::ErrorKind::Timeout) if nobody approved in time,
     /// [`Network`](crate::ErrorKind::Network).
     pub fn join(path: String, key: Key, invite: String, options: JoinOptions) -> Call<Self> {
@@ -115,6 +116,42 @@ impl Workspace {
             let environment = environment(&path);
             let key = key.loaded_or_made(&environment).await?;
             Ok(Self::new(tidelog::Workspace::join_in(environment, key, &invite, options.into()).await?))
+        })
+    }
+
+    /// Begins to join by hand: makes the device's keys in the folder and gives its request, at most
+    /// 4 KiB, to be brought to whoever made the invite. Only they can read it. May be repeated, also
+    /// with another invite to the same workspace.
+    ///
+    /// # Errors
+    ///
+    /// [`InviteInvalid`](crate::ErrorKind::InviteInvalid),
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the folder holds another workspace, or
+    /// this one complete, [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for an impossible
+    /// name.
+    pub fn ask_to_join(path: String, key: Key, invite: String, profile: String) -> Call<Vec<u8>> {
+        Call::task(async move {
+            let environment = environment(&path);
+            let key = key.loaded_or_made(&environment).await?;
+            Ok(tidelog::Workspace::ask_to_join_in(environment, key, &invite, &profile).await?)
+        })
+    }
+
+    /// Ends what [`Workspace::ask_to_join`] began in a folder, with the welcome that came back. After
+    /// an error the folder still waits for a welcome.
+    ///
+    /// # Errors
+    ///
+    /// [`InviteInvalid`](crate::ErrorKind::InviteInvalid) for what is no welcome for this device,
+    /// [`Corrupt`](crate::ErrorKind::Corrupt) if it is damaged,
+    /// [`NotAdmitted`](crate::ErrorKind::NotAdmitted) if it does not admit this device,
+    /// [`AlreadyExists`](crate::ErrorKind::AlreadyExists) if the workspace is complete,
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) if nobody asked from this folder.
+    pub fn finish_joining(path: String, key: Key, welcome: Vec<u8>) -> Call<Self> {
+        Call::task(async move {
+            let environment = environment(&path);
+            let key = key.loaded(&environment).await?;
+            Ok(Self::new(tidelog::Workspace::finish_joining_in(environment, key, welcome).await?))
         })
     }
 
@@ -219,9 +256,34 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such request.
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such request,
+    /// [`InviteExpired`](crate::ErrorKind::InviteExpired) if its invite was withdrawn, used up or has
+    /// expired meanwhile.
     pub fn approve(&self, request: String) -> Call<()> {
         self.task(move |core| async move { Ok(core.approve(&request).await?) })
+    }
+
+    /// Takes in a request that came by hand, from [`Workspace::ask_to_join`]. From then on it can be
+    /// approved and welcomed until this workspace is shut down. If the invite says so, it is approved
+    /// at once.
+    ///
+    /// # Errors
+    ///
+    /// [`InviteInvalid`](crate::ErrorKind::InviteInvalid) for what is no request with an invite of
+    /// this device, [`InviteExpired`](crate::ErrorKind::InviteExpired) if the invite is over.
+    pub fn receive_request(&self, request: Vec<u8>) -> Call<JoinRequest> {
+        self.task(move |core| async move { Ok(core.receive_request(&request).await?.into()) })
+    }
+
+    /// What a device whose request was approved needs to begin, at most 64 MiB, to be brought to it:
+    /// members, keys and names, and of the data what fits. Only that device can use it.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](crate::ErrorKind::NotFound) if there is no such request,
+    /// [`NotAdmitted`](crate::ErrorKind::NotAdmitted) if it was not approved.
+    pub fn welcome(&self, request: String) -> Call<Vec<u8>> {
+        self.task(move |core| async move { Ok(core.welcome(&request).await?) })
     }
 
     /// Gives this device's user a name that other members see.

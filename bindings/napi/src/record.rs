@@ -113,6 +113,11 @@ given! {
         id: String = same,
         uri: String = same,
         expires_ms: f64 = time,
+        role: String = same,
+        relay: Option<String> = same,
+        uses_left: u32 = same,
+        auto_approve: bool = same,
+        same_user: bool = same,
     }
     /// A device that asks to join.
     JoinRequest {
@@ -120,6 +125,7 @@ given! {
         profile: String = same,
         device: String = same,
         role: String = same,
+        same_user: bool = same,
         requested_ms: f64 = time,
     }
     /// A user.
@@ -377,7 +383,7 @@ impl From<JoinOptions> for api::JoinOptions {
 /// What an invite allows.
 #[napi(object, object_to_js = false)]
 pub struct InviteOptions {
-    pub relay: String,
+    pub relay: Option<String>,
     pub role: Option<String>,
     pub expires_in_ms: Option<f64>,
     pub auto_approve: bool,

@@ -157,7 +157,7 @@ impl Workspace {
     fn invite<'py>(
         &self,
         py: Python<'py>,
-        relay: String,
+        relay: Option<String>,
         role: Option<String>,
         expires_in_ms: Option<u64>,
         auto_approve: bool,

@@ -117,7 +117,7 @@ pub struct JoinOptions {
 
 #[uniffi::remote(Record)]
 pub struct InviteOptions {
-    pub relay: String,
+    pub relay: Option<String>,
     pub role: Option<String>,
     pub expires_in_ms: Option<u64>,
     pub auto_approve: bool,
@@ -130,6 +130,11 @@ pub struct Invite {
     pub id: String,
     pub uri: String,
     pub expires_ms: i64,
+    pub role: String,
+    pub relay: Option<String>,
+    pub uses_left: u32,
+    pub auto_approve: bool,
+    pub same_user: bool,
 }
 
 #[uniffi::remote(Record)]
@@ -138,6 +143,7 @@ pub struct JoinRequest {
     pub profile: String,
     pub device: String,
     pub role: String,
+    pub same_user: bool,
     pub requested_ms: i64,
 }
 

@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, and the help that explains it.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -52,8 +53,12 @@ pub(crate) enum Command {
     Invite(Invite),
     /// Join a workspace with a link
     Join(Join),
+    /// Print the invites of this device that can still be used
+    Invites(Folder),
+    /// Take an invite back: nobody is admitted with it any more
+    Withdraw(Withdraw),
     /// Print who asks to join
-    Requests(Folder),
+    Requests(Requests),
     /// Admit somebody who asks to join
     Approve(Approve),
     /// Print the members and their devices
@@ -211,13 +216,16 @@ pub(crate) struct Invite {
     /// Relay where the two sides meet, e.g. wss://relay.example.org [default: that of the workspace]
     #[arg(long, value_name = "URL")]
     pub(crate) relay: Option<String>,
-    /// Hours until the link expires
-    #[arg(long, default_value_t = 24)]
-    pub(crate) hours: u32,
+    /// Name no relay: the two sides exchange files
+    #[arg(long, conflicts_with = "relay")]
+    pub(crate) no_relay: bool,
+    /// How long the link is open, at most 30d: a number with s, m, h or d
+    #[arg(long, value_name = "TIME", default_value = "1d")]
+    pub(crate) expires: Span,
     /// How often the link can be used
     #[arg(long, default_value_t = 1)]
     pub(crate) uses: u32,
-    /// Admit whoever asks with the link as soon as this device syncs, without `approve`
+    /// Admit whoever asks with the link while this device syncs, without `approve`
     #[arg(long)]
     pub(crate) auto_approve: bool,
     /// The link is for another device of yours, not for another person
@@ -238,18 +246,61 @@ pub(crate) enum InviteRole {
     Admin,
 }
 
+/// A length of time, as `90s`, `30m`, `2h` or `7d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// Milliseconds.
+    pub(crate) ms: u64,
+}
+
+impl FromStr for Span {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let units = [("s", 1_000), ("m", 60 * 1_000), ("h", 60 * 60 * 1_000), ("d", 24 * 60 * 60 * 1_000)];
+        let parsed = units
+            .iter()
+            .find_map(|(unit, unit_ms)| text.strip_suffix(unit)?.parse::<u64>().ok()?.checked_mul(*unit_ms));
+        parsed.map(|ms| Self { ms }).ok_or("a time is a number with s, m, h or d, like 2h")
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Withdraw {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// The invite, as `invites` prints it
+    pub(crate) invite: String,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Join {
     /// Folder of the new workspace
     pub(crate) path: PathBuf,
     /// The link; `-` reads it from standard input, which keeps it out of the shell's history
-    pub(crate) link: String,
+    #[arg(required_unless_present = "welcome_file")]
+    pub(crate) link: Option<String>,
     /// Your name, which the inviter sees
-    #[arg(long)]
-    pub(crate) profile: String,
+    #[arg(long, required_unless_present = "welcome_file")]
+    pub(crate) profile: Option<String>,
     /// Seconds to wait for approval; joining can be repeated
     #[arg(long, default_value_t = 300)]
     pub(crate) wait: u64,
+    /// Write the request into this file, for whoever invited you, instead of asking at a relay
+    #[arg(long, value_name = "FILE")]
+    pub(crate) request_file: Option<PathBuf>,
+    /// End a joining that was begun with --request-file, with the welcome that came back
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["link", "profile", "request_file"])]
+    pub(crate) welcome_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Requests {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// Print the request of this file, instead of asking the relays
+    #[arg(long, value_name = "FILE")]
+    pub(crate) request_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -257,7 +308,14 @@ pub(crate) struct Approve {
     /// Folder of the workspace
     pub(crate) path: PathBuf,
     /// The request, as `requests` prints it
-    pub(crate) request: String,
+    #[arg(required_unless_present = "request_file")]
+    pub(crate) request: Option<String>,
+    /// The file with the request, as `join --request-file` wrote it
+    #[arg(long, value_name = "FILE", conflicts_with = "request")]
+    pub(crate) request_file: Option<PathBuf>,
+    /// Write what the new member needs to begin into this file
+    #[arg(long, value_name = "FILE", requires = "request_file")]
+    pub(crate) welcome_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -359,4 +417,25 @@ pub(crate) struct Recover {
     /// Read the words from this file [else: a prompt, or standard input]
     #[arg(long, value_name = "FILE")]
     pub(crate) words_file: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_a_number_with_a_unit() {
+        for (text, ms) in [("90s", 90_000), ("30m", 1_800_000), ("2h", 7_200_000), ("7d", 604_800_000)] {
+            assert_eq!(text.parse(), Ok(Span { ms }));
+        }
+        for bad in ["", "h", "2", "2 h", "-1h", "1w", "18446744073709551615d"] {
+            assert!(bad.parse::<Span>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        use clap::CommandFactory as _;
+        Arguments::command().debug_assert();
+    }
 }

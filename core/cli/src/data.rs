@@ -228,7 +228,7 @@ pub(crate) fn to_json(value: &tidelog::Value) -> Value {
 }
 
 /// A time in milliseconds since 1970 as RFC 3339 in UTC.
-fn time(ms: u64) -> String {
+pub(crate) fn time(ms: u64) -> String {
     let days = ms / 86_400_000;
     let (hours, minutes) = (ms / 3_600_000 % 24, ms / 60_000 % 60);
     let (seconds, millis) = (ms / 1_000 % 60, ms % 1_000);

@@ -10,6 +10,7 @@
 mod args;
 mod data;
 mod import;
+mod invites;
 mod output;
 mod passphrase;
 mod recovery;
@@ -133,10 +134,12 @@ async fn run(arguments: Arguments, output: &Output) -> Result {
         Command::History(command) => data::history(&command, &source, output).await,
         Command::Watch(command) => data::watch(&command, &source, output).await,
         Command::Log(command) => data::log(&command, &source, output).await,
-        Command::Invite(command) => share::invite(&command, &source, output).await,
-        Command::Join(command) => share::join(&command, &source, output).await,
-        Command::Requests(command) => share::requests(&command.path, &source, output).await,
-        Command::Approve(command) => share::approve(&command, &source, output).await,
+        Command::Invite(command) => invites::invite(&command, &source, output).await,
+        Command::Join(command) => invites::join(&command, &source, output).await,
+        Command::Requests(command) => invites::requests(&command, &source, output).await,
+        Command::Invites(command) => invites::invites(&command.path, &source, output).await,
+        Command::Withdraw(command) => invites::withdraw(&command, &source, output).await,
+        Command::Approve(command) => invites::approve(&command, &source, output).await,
         Command::Members(command) => share::members(&command.path, &source, output).await,
         Command::Sync(command) => share::sync(&command, &source, output).await,
         Command::Verify(command) => share::verify(&command.path, &source, output).await,

@@ -1,21 +1,16 @@
-//! Commands on the workspace itself: `init, invite, join, requests, approve, members, sync, verify,
-//! stats`.
+//! Commands on the workspace itself: `init, members, sync, verify, stats`.
 
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::time::Duration;
 
-use qrcode::QrCode;
-use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
-use tidelog::{InviteOptions, JoinOptions, LinkState, Role, Workspace};
+use tidelog::{LinkState, Workspace};
 
-use crate::args::{self, InviteRole};
+use crate::args;
 use crate::output::Output;
 use crate::passphrase::Source;
 use crate::{Failure, Outcome, Result};
-
-const MS_PER_HOUR: u64 = 60 * 60 * 1_000;
 
 pub(crate) async fn init(command: &args::Init, source: &Source, output: &Output) -> Result {
     let workspace = Workspace::create(&command.path, source.new_key()?, &command.name).await?;
@@ -27,96 +22,6 @@ pub(crate) async fn init(command: &args::Init, source: &Source, output: &Output)
     output.result(&json!({ "workspace": id }), || {
         format!("made the workspace `{}` in {}", command.name, command.path.display())
     });
-    Ok(Outcome::Done)
-}
-
-pub(crate) async fn invite(command: &args::Invite, source: &Source, output: &Output) -> Result {
-    let workspace = Workspace::open(&command.path, source.key()?).await?;
-    let relay = relays(&workspace, command.relay.as_deref())?.swap_remove(0);
-    let options = InviteOptions {
-        role: role(command.role),
-        relay,
-        expires_in_ms: u64::from(command.hours) * MS_PER_HOUR,
-        auto_approve: command.auto_approve,
-        uses: command.uses,
-        same_user: command.my_device,
-    };
-    let invite = workspace.invite(options).await?;
-    workspace.shutdown().await?;
-    if output.is_json() {
-        output.value(&json!({ "id": invite.id, "uri": invite.uri, "expires_ms": invite.expires_ms }));
-        return Ok(Outcome::Done);
-    }
-    if !command.no_qr
-        && let Ok(code) = QrCode::new(&invite.uri)
-    {
-        output.note(&code.render::<Dense1x2>().quiet_zone(true).build());
-    }
-    output.note("whoever has this link can ask to join; send it by a way you trust:");
-    output.result(&Value::Null, || invite.uri.clone());
-    if command.auto_approve {
-        output.note("who joins is admitted while this device runs `tidelog sync --live`");
-    } else {
-        output.note("then run `tidelog requests` and `tidelog approve`");
-    }
-    Ok(Outcome::Done)
-}
-
-fn role(role: InviteRole) -> Role {
-    match role {
-        InviteRole::Reader => Role::Reader,
-        InviteRole::Writer => Role::Writer,
-        InviteRole::Admin => Role::Admin,
-    }
-}
-
-pub(crate) async fn join(command: &args::Join, source: &Source, output: &Output) -> Result {
-    let link = if command.link == "-" {
-        std::io::read_to_string(std::io::stdin())
-            .map_err(|error| Failure::io("cannot read standard input", &error))?
-    } else {
-        command.link.clone()
-    };
-    let key = if command.path.join("vault").exists() { source.key()? } else { source.new_key()? };
-    output.note("asking to join; waiting for approval (Ctrl-C stops, repeating goes on)");
-    let options = JoinOptions {
-        profile: command.profile.clone(),
-        timeout_ms: Some(command.wait.saturating_mul(1_000)),
-    };
-    let workspace = tokio::select! {
-        joined = Workspace::join(&command.path, key, &link, options) => joined?,
-        _ = tokio::signal::ctrl_c() => {
-            return Err(Failure { code: "cancelled", text: "stopped; repeat the command to go on".into() });
-        }
-    };
-    let (id, name) = (workspace.id().to_string(), workspace.name()?);
-    workspace.shutdown().await?;
-    output.result(&json!({ "workspace": id, "name": name }), || format!("joined `{name}`"));
-    Ok(Outcome::Done)
-}
-
-pub(crate) async fn requests(path: &std::path::Path, source: &Source, output: &Output) -> Result {
-    let workspace = Workspace::open(path, source.key()?).await?;
-    let requests = workspace.requests().await?;
-    workspace.shutdown().await?;
-    if requests.is_empty() {
-        output.note("nobody asks to join");
-    }
-    let rows: Vec<Vec<Value>> = requests
-        .iter()
-        .map(|request| vec![json!(request.id), json!(request.profile), json!(request.role.to_string())])
-        .collect();
-    if !rows.is_empty() {
-        output.table(&["request", "profile", "role"], &rows);
-    }
-    Ok(Outcome::Done)
-}
-
-pub(crate) async fn approve(command: &args::Approve, source: &Source, output: &Output) -> Result {
-    let workspace = Workspace::open(&command.path, source.key()?).await?;
-    workspace.approve(&command.request).await?;
-    workspace.shutdown().await?;
-    output.done(&json!({ "admitted": command.request }), "admitted");
     Ok(Outcome::Done)
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use tidelog::{Direction, EntryId, Result, SyncReport, Value, Workspace};
 
 use crate::data::database;
-use crate::words::{given, ok, text};
+use crate::words::{bytes, given, ok, text};
 
 /// Plays one command. Words about another role get its workspace.
 pub(crate) async fn play(w: &Workspace, other: Option<&Workspace>, c: &Json) -> Result<Json> {
@@ -20,7 +20,7 @@ pub(crate) async fn play(w: &Workspace, other: Option<&Workspace>, c: &Json) -> 
             let entries = ok(held.iter().flatten().cloned().map(Value::Bytes).collect::<Vec<_>>())?;
             ok(json!({ "missing": lacks.collect::<Vec<_>>(), "entries": entries }))
         }
-        "append" => ok(log.append(given::<Value>(&c["entry"])?.as_bytes().expect("bytes"))?),
+        "append" => ok(log.append(&bytes(&c["entry"])?)?),
         "changes_since" => {
             let limit = given::<Option<_>>(&c["limit"])?.unwrap_or(usize::MAX);
             ok(log.changes_since(c["cursor"].as_str(), limit)?)

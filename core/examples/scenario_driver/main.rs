@@ -17,10 +17,10 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::{Value as Json, json};
-use tidelog::{Environment, Key, Link, RecoverFrom, Result, Workspace};
+use tidelog::{Environment, Key, Link, RecoverFrom, Result, Value, Workspace};
 use tidelog_log::env::MovedClock;
 
-use crate::words::{given, ok, tell, text};
+use crate::words::{bytes, given, ok, tell, text};
 
 /// One who takes part: a device with what it has open.
 #[derive(Default)]
@@ -61,6 +61,7 @@ async fn open(c: &Json) -> Result<Workspace> {
     match text(c, "op") {
         "create" => Workspace::create_in(here, own, text(c, "name")).await,
         "join" => Workspace::join_in(here, own, text(c, "invite"), given(c)?).await,
+        "finish_joining" => Workspace::finish_joining_in(here, own, bytes(&c["welcome"])?).await,
         "restore" => {
             let backup = key(c, "backup_").expect("scenarios give the key of a backup");
             Workspace::restore_in(text(c, "from"), here, backup, Some(own), tell).await
@@ -88,7 +89,14 @@ async fn answer(roles: &mut HashMap<String, Role>, c: &Json) -> Result<Json> {
             ok(())
         }
         "advance" => ok(MovedClock::advance(given(&c["ms"])?)),
-        "create" | "open" | "join" | "restore" | "recover" => ok(role.workspace = Some(open(c).await?)),
+        "ask_to_join" => {
+            let (here, own) = (environment(c), key(c, "").expect("the runner gives a key"));
+            let asked = Workspace::ask_to_join_in(here, own, text(c, "invite"), text(c, "profile"));
+            ok(Value::Bytes(asked.await?))
+        }
+        "create" | "open" | "join" | "finish_joining" | "restore" | "recover" => {
+            ok(role.workspace = Some(open(c).await?))
+        }
         "verify_backup" => ok(Workspace::verify_backup(text(c, "from"), key(c, ""), tell).await?),
         "next" => {
             let told = role.streams.get_mut(text(c, "stream")).expect("scenarios begin a stream first");

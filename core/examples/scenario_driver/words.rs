@@ -42,6 +42,11 @@ pub(crate) fn given<T: DeserializeOwned>(field: &Json) -> Result<T> {
     from_value(Value::from_json(&field.to_string())?)
 }
 
+/// A field that is bytes.
+pub(crate) fn bytes(field: &Json) -> Result<Vec<u8>> {
+    Ok(given::<Value>(field)?.as_bytes().expect("scenarios give bytes").to_vec())
+}
+
 /// A field that is text; empty if it is missing.
 pub(crate) fn text<'c>(c: &'c Json, field: &str) -> &'c str {
     c[field].as_str().unwrap_or_default()

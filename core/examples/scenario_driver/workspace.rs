@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use tidelog::{Result, Workspace};
+use tidelog::{Result, Value, Workspace};
 
-use crate::words::{given, measured, ok, tell, text};
+use crate::words::{bytes, given, measured, ok, tell, text};
 use crate::{Role, data, key, streams};
 
 /// Plays one command. Words about another role get its workspace.
@@ -24,6 +24,8 @@ pub(crate) async fn play(role: &mut Role, other: Option<&Workspace>, c: &Json) -
         "withdraw" => ok(w.withdraw(id)?),
         "requests" => ok(w.requests().await?),
         "approve" => ok(w.approve(id).await?),
+        "receive_request" => ok(w.receive_request(&bytes(&c["request"])?).await?),
+        "welcome" => ok(Value::Bytes(w.welcome(id).await?)),
         "databases" if c["circle"].is_null() => ok(w.databases()?),
         "databases" => ok(w.databases_in(given(&c["circle"])?)?),
         "create_circle" => ok(w.create_circle(text(c, "name"), given(c)?).await?),

@@ -12,8 +12,8 @@ use tidelog_log::storage::Storage;
 
 use super::create::{Start, blocking, check_label, start, unlock};
 use super::custody::{Custody, VAULT};
-use super::invite_link::InviteLink;
-use super::invites::{Letter, encode_cert};
+use super::invite_link::{InviteLink, Meeting};
+use super::letter::Letter;
 use super::{Environment, Workspace, copies};
 use crate::engine::io_kind;
 use crate::error::{Error, ErrorKind, Result};
@@ -22,6 +22,8 @@ use crate::net::{self, Dial};
 
 /// How often a joiner looks whether it was admitted.
 const POLL: Duration = Duration::from_millis(500);
+/// Looks after which a joiner asks again, to learn whether its invite can still admit it.
+const POLLS_PER_ASK: u32 = 3;
 /// How long a joiner waits if nothing else was said: 5 minutes.
 const WAIT_MS: u64 = 5 * 60 * 1_000;
 
@@ -35,6 +37,12 @@ pub struct JoinOptions {
     pub timeout_ms: Option<u64>,
 }
 
+/// What a joiner asks with.
+struct Asked {
+    dial: Dial,
+    letter: Vec<u8>,
+}
+
 impl Workspace {
     /// Asks to join with a link, waits to be admitted, and fetches the workspace. May be repeated
     /// after an interruption, and goes on where it was. If it could not even ask, nothing of it
@@ -42,7 +50,9 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// `invite_invalid`, `invite_expired`; `timeout` if nobody admitted this device in time;
+    /// `invite_invalid`; `invite_expired`, also if the invite was withdrawn, used up or expired while
+    /// this device waited; `invalid_argument` if the invite names no relay: then
+    /// [`Workspace::ask_to_join`] is for it; `timeout` if nobody admitted this device in time;
     /// `already_exists` if the folder holds another workspace; `wrong_key` if it holds a joining
     /// that was begun with another key; `network`, `relay_refused`.
     pub async fn join(path: impl AsRef<Path>, key: Key, invite: &str, options: JoinOptions) -> Result<Self> {
@@ -64,54 +74,72 @@ impl Workspace {
             check_label("profile name", &options.profile)?;
         }
         let link = InviteLink::parse(invite)?;
+        let meeting = link.relay.clone().ok_or_else(|| {
+            let text = "the invite names no relay: hand a request over instead, with `ask_to_join`";
+            Error::new(ErrorKind::InvalidArgument, text)
+        })?;
         let storage = Arc::clone(&environment.storage);
         let (workspace, how) = blocking({
             let link = link.clone();
             move || prepare(environment, &key, &link)
         })
         .await?;
-        let asked = workspace.ask(&link, &options).await;
+        let asked = workspace.ask(&link, &meeting, &options).await;
         let unasked = asked.is_err();
         let joined = match asked {
-            Ok(dial) => workspace.wait(&link, &options, &dial).await,
+            Ok(asked) => workspace.wait(&link, &options, &asked).await,
             Err(error) => Err(error),
         };
         if joined.is_err() {
             workspace.shutdown().await?;
         }
         if unasked && how == Start::Create {
-            // Why it failed matters more than what stays.
-            if let Err(error) = blocking(move || forget(&*storage)).await {
-                tracing::warn!(%error, "what a failed joining left was not removed");
-            }
+            blocking(move || {
+                forget(&*storage);
+                Ok(())
+            })
+            .await?;
         }
         joined.map(|()| workspace)
     }
 
     /// Leaves a letter in the mailbox of the invite, unless this device was admitted before.
-    async fn ask(&self, link: &InviteLink, options: &JoinOptions) -> Result<Dial> {
-        let dial = Dial { known_key: Some(link.relay_key), ..self.dial(&link.relay_url)? };
+    async fn ask(&self, link: &InviteLink, meeting: &Meeting, options: &JoinOptions) -> Result<Asked> {
+        let dial = Dial { known_key: Some(meeting.key), ..self.dial(&meeting.url)? };
+        let asked = Asked { dial, letter: self.letter(link, &options.profile)? };
         if !self.is_admitted(link) {
-            let letter = self.letter(link, &options.profile)?;
-            let put = net::put_letter(&dial, BoxId(link.mailbox()), link.token(), letter).await;
-            // An approval closes the box: whoever stopped waiting before it is a member by now.
-            if let Err(refused) = put
-                && (net::sync_once(&dial, &self.party()).await.is_err() || !self.is_admitted(link))
-            {
-                return Err(refused);
-            }
+            self.put_letter(link, &asked).await?;
         }
-        Ok(dial)
+        Ok(asked)
     }
 
-    async fn wait(&self, link: &InviteLink, options: &JoinOptions, dial: &Dial) -> Result<()> {
+    async fn put_letter(&self, link: &InviteLink, asked: &Asked) -> Result<()> {
+        let letter = asked.letter.clone();
+        let put = net::put_letter(&asked.dial, BoxId(link.mailbox()), link.token(), letter).await;
+        // An approval closes the box: whoever stopped waiting before it is a member by now.
+        if let Err(refused) = put
+            && (net::sync_once(&asked.dial, &self.party()).await.is_err() || !self.is_admitted(link))
+        {
+            return Err(refused);
+        }
+        Ok(())
+    }
+
+    async fn wait(&self, link: &InviteLink, options: &JoinOptions, asked: &Asked) -> Result<()> {
         let limit = Duration::from_millis(options.timeout_ms.unwrap_or(WAIT_MS));
         let admitted = async {
+            let mut polls = 0;
             loop {
-                match net::sync_once(dial, &self.party()).await {
+                match net::sync_once(&asked.dial, &self.party()).await {
                     Ok(_) if self.is_admitted(link) => return Ok(()),
                     Ok(_) => {}
-                    Err(error) if error.kind() == ErrorKind::NotAdmitted => {}
+                    Err(error) if error.kind() == ErrorKind::NotAdmitted => {
+                        polls += 1;
+                        // The same letter twice is one; a box that is closed says that it is over.
+                        if polls % POLLS_PER_ASK == 0 {
+                            self.ask_again(link, asked).await?;
+                        }
+                    }
                     Err(error) => return Err(error),
                 }
                 tokio::time::sleep(POLL).await;
@@ -121,18 +149,35 @@ impl Workspace {
             let text = "nobody admitted this device in time: join again with the same link to go on";
             Err(Error::new(ErrorKind::Timeout, text))
         })?;
-        if !options.profile.is_empty() {
-            self.set_profile(&options.profile).await.or_else(|error| match error.kind() {
+        self.settle_down(&options.profile).await?;
+        net::sync_once(&asked.dial, &self.party()).await.map(drop)
+    }
+
+    /// Fails if the invite is over, and with nothing else.
+    async fn ask_again(&self, link: &InviteLink, asked: &Asked) -> Result<()> {
+        match self.put_letter(link, asked).await {
+            Err(error) if error.kind() == ErrorKind::InviteExpired => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a new member does first: it takes the name it asked under.
+    pub(super) async fn settle_down(&self, profile: &str) -> Result<()> {
+        if !profile.is_empty() {
+            self.set_profile(profile).await.or_else(|error| match error.kind() {
                 // A reader cannot write its own name either.
                 ErrorKind::NotAuthorized => Ok(()),
                 _ => Err(error),
             })?;
         }
-        net::sync_once(dial, &self.party()).await.map(drop)
+        if self.inner.desk.local().joining.is_some() {
+            self.inner.desk.change(|local| local.joining = None)?;
+        }
+        Ok(())
     }
 
     /// Whether this device is a member, holds a key, and has caught up with what the inviter knew.
-    fn is_admitted(&self, link: &InviteLink) -> bool {
+    pub(super) fn is_admitted(&self, link: &InviteLink) -> bool {
         let engine = &self.inner.engine;
         let directory = engine.log.directory();
         engine.user().is_ok()
@@ -140,15 +185,12 @@ impl Workspace {
             && link.heads.iter().all(|head| directory.contains(head))
     }
 
+    /// The letter with which this device asks.
     pub(super) fn letter(&self, link: &InviteLink, profile: &str) -> Result<Vec<u8>> {
         let engine = &self.inner.engine;
         let user = link.user.unwrap_or_else(|| user_id(&link.workspace, &engine.device()));
         let cert = engine.certificate(user);
-        let letter = Letter {
-            profile: profile.to_owned(),
-            cert: encode_cert(&cert),
-            requested_ms: engine.wall.now_ms(),
-        };
+        let letter = Letter::new(profile, &cert, engine.wall.now_ms());
         letter.seal(link, random_array(&*engine.random))
     }
 }
@@ -177,10 +219,15 @@ pub(super) fn prepare(environment: Environment, key: &Key, link: &InviteLink) ->
     Ok((Workspace::new(engine, custody, environment.storage)?, how))
 }
 
-/// Removes keys and log of a joining that was never asked for: nobody knows of them.
-fn forget(storage: &dyn Storage) -> Result<()> {
-    Log::remove(storage)?;
-    storage.remove(VAULT).map_err(|error| {
-        Error::new(io_kind(&error), format!("cannot remove the vault: {error}")).with_source(error)
-    })
+/// Removes keys and log of a joining that was never asked for: nobody knows of them. That it failed
+/// matters less than why the joining did.
+pub(super) fn forget(storage: &dyn Storage) {
+    let removed = Log::remove(storage).map_err(Error::from).and_then(|()| {
+        storage.remove(VAULT).map_err(|error| {
+            Error::new(io_kind(&error), format!("cannot remove the vault: {error}")).with_source(error)
+        })
+    });
+    if let Err(error) = removed {
+        tracing::warn!(%error, "what a failed joining left was not removed");
+    }
 }

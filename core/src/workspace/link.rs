@@ -7,7 +7,7 @@ use tidelog_log::ids::StreamId;
 use tidelog_log::session::Direction;
 use tidelog_log::trie::Filter;
 
-use super::invites::DeskHandle;
+use super::desk::DeskHandle;
 use super::{Workspace, copies};
 use crate::data::LogHandle;
 use crate::engine::PresentDevice;

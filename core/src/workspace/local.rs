@@ -18,23 +18,53 @@ const SALT_LEN: usize = 24;
 const CONTEXT: &[u8] = b"TIDE1 local file";
 
 /// An invite that this device gave out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct InviteRecord {
     pub(crate) id: String,
     pub(crate) uri: String,
     pub(crate) role: String,
-    pub(crate) relay: String,
+    /// URL of the relay with its mailbox, if it has one.
+    pub(crate) relay: Option<String>,
     pub(crate) expires_ms: u64,
     pub(crate) auto_approve: bool,
     pub(crate) uses_left: u32,
+    #[serde(default)]
+    pub(crate) withdrawn: bool,
+    /// The circles that the new user comes into.
+    #[serde(default)]
+    pub(crate) circles: Vec<String>,
+}
+
+impl InviteRecord {
+    /// Why the invite admits nobody any more.
+    pub(crate) fn closed(&self, now_ms: u64) -> Option<&'static str> {
+        if self.withdrawn {
+            Some("was withdrawn")
+        } else if self.uses_left == 0 {
+            Some("is used up")
+        } else if self.expires_ms <= now_ms {
+            Some("has expired")
+        } else {
+            None
+        }
+    }
+}
+
+/// How this device asked to join, where the answer comes by hand.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Joining {
+    /// The link it asked with.
+    pub(crate) uri: String,
+    /// The name it asked under; may be empty.
+    pub(crate) profile: String,
 }
 
 /// The content of the file.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Local {
     pub(crate) invites: Vec<InviteRecord>,
-    /// The invite under which this device is joining, until it is admitted.
-    pub(crate) joining: Option<String>,
+    /// How this device is joining, until the joining is finished.
+    pub(crate) joining: Option<Joining>,
 }
 
 impl Local {

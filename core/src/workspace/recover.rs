@@ -288,7 +288,7 @@ fn founder(directory: &Directory) -> Option<UserId> {
 }
 
 /// Writes operations to the directory, in as many entries as they need.
-fn commit(engine: &Engine, signer: &Arc<dyn Signer>, mut ops: Vec<Op>) -> Result<()> {
+pub(super) fn commit(engine: &Engine, signer: &Arc<dyn Signer>, mut ops: Vec<Op>) -> Result<()> {
     while !ops.is_empty() {
         let rest = ops.split_off(ops.len().min(GRANTS_MAX));
         engine.log.commit_blocking(vec![Draft::directory(Arc::clone(signer), ops)])?;

@@ -132,12 +132,17 @@ impl Workspace {
         for link in links {
             link.stop().await;
         }
-        let inner = Arc::clone(&self.inner);
+        let this = self.clone();
         blocking(move || {
-            inner.custody.close();
-            inner.engine.close();
+            this.close();
             Ok(())
         })
         .await
+    }
+
+    /// Frees the folder for others. Blocks on the disk.
+    pub(super) fn close(&self) {
+        self.inner.custody.close();
+        self.inner.engine.close();
     }
 }

@@ -107,6 +107,7 @@ class JoinRequest:
     profile: str
     device: str
     role: Role
+    same_user: bool
     requested: datetime
 
 

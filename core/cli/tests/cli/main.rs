@@ -5,6 +5,7 @@
 
 mod data;
 mod import;
+mod invites;
 mod query;
 mod share;
 

@@ -20,7 +20,7 @@ use crate::error::{ErrorKind, Result};
 use crate::keys::vault::Key;
 use crate::value::Value;
 use crate::workspace::create::{create, open};
-use crate::workspace::invite_link::InviteLink;
+use crate::workspace::invite_link::{InviteLink, Meeting};
 use crate::workspace::join::prepare;
 use crate::workspace::local::InviteRecord;
 use crate::workspace::{Environment, Workspace};
@@ -162,16 +162,18 @@ impl Device {
     pub(super) fn invite(&self, relay_key: [u8; 32], dice: &Dice) -> InviteLink {
         let desk = &self.workspace().inner.desk;
         let heads = self.log().directory().heads();
-        let relay = (RELAY_URL.to_owned(), relay_key);
-        let link = InviteLink::new(self.workspace().id(), random_array(&*dice.0), relay, None, heads);
+        let relay = Meeting { url: RELAY_URL.to_owned(), key: relay_key };
+        let link = InviteLink::new(self.workspace().id(), random_array(&*dice.0), Some(relay), None, heads);
         let record = InviteRecord {
             id: EntryId(link.token()).to_string(),
             uri: link.to_uri(),
             role: "writer".to_owned(),
-            relay: RELAY_URL.to_owned(),
+            relay: Some(RELAY_URL.to_owned()),
             expires_ms: 2 * START_MS,
             auto_approve: true,
             uses_left: 1,
+            withdrawn: false,
+            circles: Vec::new(),
         };
         desk.change(|local| local.invites.push(record)).expect("a sound disk");
         link
@@ -235,7 +237,7 @@ impl Device {
     pub(super) fn take_letter(&mut self, mailbox: BoxId, letter: &[u8]) {
         let desk = &self.workspace().inner.desk;
         if desk.take(mailbox, letter) {
-            now(desk.admit_preapproved());
+            desk.admit_preapproved();
         }
     }
 
