@@ -7,6 +7,7 @@
 //! Nothing here knows storage, the network or who may write: that is for the log.
 
 pub(crate) mod address;
+pub(crate) mod beacon;
 pub(crate) mod changes;
 pub(crate) mod collection;
 pub(crate) mod database;
@@ -23,6 +24,7 @@ pub(crate) mod read;
 mod restate;
 pub(crate) mod tables;
 pub(crate) mod transaction;
+pub(crate) mod unshown;
 pub(crate) mod watch;
 pub(crate) mod write;
 

@@ -6,15 +6,16 @@
 
 mod renewal;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tidelog_log::crypto::Signer;
 use tidelog_log::crypto::noise::Psk;
 use tidelog_log::directory::{DeviceCert, Op};
 use tidelog_log::entry::CONTEXT_LEN;
 use tidelog_log::env::{Clock, Random};
-use tidelog_log::ids::{CircleId, DeviceId, StreamId, UserId, WorkspaceId};
-use tidelog_log::log::{Committed, Draft, Log, LogError, Subscription, Unless};
+use tidelog_log::ids::{CircleId, DeviceId, KeyId, StreamId, UserId, WorkspaceId};
+use tidelog_log::log::{Committed, Draft, Log, LogError, Seal, Subscription, Unless};
 use tidelog_log::segments::SegmentError;
 use tidelog_log::session::Bans;
 use tidelog_log::state::StateView;
@@ -42,6 +43,12 @@ pub(crate) struct Engine {
     pub(crate) bans: Arc<Bans>,
     /// Counts changes that links have to look at: the log grew, or an invite was made.
     pub(crate) changed: Arc<watch::Sender<u64>>,
+    /// Up to which arrival number a relay was found to hold the same.
+    pub(crate) met: AtomicU64,
+    /// When a link looks next whether it is time for a beacon, in milliseconds since 1970.
+    pub(crate) beacon_due_ms: AtomicU64,
+    /// Held while a beacon is written.
+    pub(crate) beacon: Mutex<()>,
     _growth: Subscription,
 }
 
@@ -71,6 +78,9 @@ impl Engine {
             shared,
             bans: Arc::default(),
             changed,
+            met: AtomicU64::default(),
+            beacon_due_ms: AtomicU64::default(),
+            beacon: Mutex::default(),
             _growth: growth,
         }
     }
@@ -167,8 +177,17 @@ impl Engine {
 
     /// Writes one entry to the directory.
     pub(crate) async fn commit_directory(&self, ops: Vec<Op>) -> Result<()> {
-        let draft = Draft::directory(self.signer(), ops);
-        self.hand_over(vec![draft], |_| {}).written().await.map(drop)
+        self.commit_directory_entries(&self.signer(), vec![ops]).await
+    }
+
+    /// Writes entries to the directory, which become visible together.
+    pub(crate) async fn commit_directory_entries(
+        &self,
+        signer: &Arc<dyn Signer>,
+        entries: Vec<Vec<Op>>,
+    ) -> Result<()> {
+        let drafts = entries.into_iter().map(|ops| Draft::directory(Arc::clone(signer), ops)).collect();
+        self.hand_over(drafts, |_| {}).written().await.map(drop)
     }
 
     /// Signs for this device.
@@ -183,17 +202,29 @@ impl Engine {
     }
 
     fn draft(&self, database: &DatabaseId, hlc: Hlc, operations: &[u8]) -> Result<Draft> {
-        let (stream, circle) = (database.stream, &database.circle);
-        let plaintext = Plaintext::new(hlc.bits(), operations)?;
+        let circle = &database.circle;
+        let (key_id, payload_len, seal) =
+            self.sealed(circle, hlc, operations)?.ok_or_else(|| no_key(circle))?;
+        Ok(Draft::data(self.signer(), database.stream, key_id, payload_len, seal))
+    }
+
+    /// A beacon on its way; `None` if there is no key to write with.
+    pub(crate) fn beacon_draft(&self, beacon: &[u8]) -> Result<Option<Draft>> {
+        let sealed = self.sealed(&CircleId::WORKSPACE, self.clock.next(), beacon)?;
+        Ok(sealed.map(|(key_id, payload_len, seal)| Draft::beacon(self.signer(), key_id, payload_len, seal)))
+    }
+
+    /// The key of a circle to write with, and what seals a payload with it; `None` if there is none.
+    fn sealed(&self, circle: &CircleId, hlc: Hlc, operations: &[u8]) -> Result<Option<(KeyId, usize, Seal)>> {
         let directory = self.log.directory();
         let keyring = self.keyring.read().unwrap_or_else(PoisonError::into_inner);
-        let key = keyring.writer_key(circle, &directory).ok_or_else(|| no_key(circle))?;
-        let key = Arc::clone(key);
+        let Some(key) = keyring.writer_key(circle, &directory).cloned() else { return Ok(None) };
         drop(keyring);
+        let plaintext = Plaintext::new(hlc.bits(), operations)?;
         let random = Arc::clone(&self.random);
         let (key_id, payload_len) = (key.id(), plaintext.payload_len() as usize);
         let seal = move |context: &[u8; CONTEXT_LEN]| plaintext.seal(&key, context, &*random);
-        Ok(Draft::data(self.signer(), stream, key_id, payload_len, Box::new(seal)))
+        Ok(Some((key_id, payload_len, Box::new(seal))))
     }
 
     fn hand_over(
@@ -237,7 +268,7 @@ impl Pending {
     /// Why it was not written.
     pub(crate) async fn written(self) -> Result<Committed> {
         let committed = self.0.await.unwrap_or(Err(LogError::Closed))?;
-        Ok(committed.into_iter().next().expect("one draft makes one entry"))
+        Ok(committed.into_iter().next().expect("every draft makes an entry"))
     }
 }
 

@@ -58,11 +58,12 @@ pub use error::{Error, ErrorKind, Result};
 pub use keys::vault::Key;
 pub use net::{Link, LinkEvent, LinkEvents, LinkProgress, LinkState, SyncReport};
 pub use tidelog_log::directory::Role;
-pub use tidelog_log::ids::{CircleId, DeviceId, EntryId, UserId, WorkspaceId};
+pub use tidelog_log::ids::{CircleId, DeviceId, EntryId, StreamId, UserId, WorkspaceId};
 pub use tidelog_log::session::Direction;
 pub use value::{Value, from_value, to_value};
 pub use workspace::{
-    BackupInfo, BackupKey, BackupReport, Circle, CircleMember, CircleOptions, DeviceInfo, EntryInfo,
-    Environment, History, Invite, InviteOptions, JoinOptions, JoinRequest, KeyPolicy, Me, Member,
-    RecoverFrom, Stats, VerifyReport, WatchOptions, Workspace,
+    BackupInfo, BackupKey, BackupReport, Circle, CircleMember, CircleOptions, DeviceInfo, Difference,
+    Differing, EntryInfo, Environment, ExcludedEntry, ExcludedReason, History, Invite, InviteOptions,
+    JoinOptions, JoinRequest, KeyPolicy, Me, Member, RecoverFrom, RemovalReport, Stats, VerifyReport,
+    WatchOptions, Workspace,
 };

@@ -6,6 +6,7 @@
 use data_encoding::HEXLOWER;
 use serde_json::Value as Json;
 
+mod beacon;
 mod directory;
 mod entry;
 mod errors;

@@ -4,6 +4,7 @@
 //! [`Workspace::shutdown`]; after that every call answers `closed`.
 
 mod backup;
+mod beacons;
 mod by_hand;
 mod circles;
 mod copies;
@@ -11,6 +12,7 @@ mod create;
 mod custody;
 mod databases;
 mod desk;
+mod excluded;
 mod invite_link;
 mod invites;
 mod join;
@@ -20,6 +22,7 @@ mod local;
 mod members;
 mod pair;
 mod recover;
+mod removal;
 mod secrets;
 #[cfg(test)]
 mod simulation;
@@ -36,12 +39,15 @@ use tidelog_log::env::{Clock, Random, SystemClock, SystemRandom, random_array};
 use tidelog_log::storage::{FolderStorage, Storage};
 
 pub use backup::{BackupInfo, BackupKey, BackupReport};
+pub use beacons::{Difference, Differing};
 pub use circles::{Circle, CircleMember, CircleOptions, History, KeyPolicy};
 pub use databases::WatchOptions;
+pub use excluded::{ExcludedEntry, ExcludedReason};
 pub use invites::{Invite, InviteOptions, JoinRequest};
 pub use join::JoinOptions;
 pub use members::{DeviceInfo, Me, Member};
 pub use recover::RecoverFrom;
+pub use removal::RemovalReport;
 pub use upkeep::{EntryInfo, Stats, VerifyReport};
 
 use crate::data::Database;

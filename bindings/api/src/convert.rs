@@ -5,9 +5,9 @@ use tidelog::Value;
 use crate::error::{Error, Result};
 use crate::stream::Source;
 use crate::types::{
-    BackupInfo, BackupReport, Change, Changes, CollectionOptions, Device, Event, Invite, InviteOptions, Item,
-    JoinOptions, JoinRequest, LinkEvent, LinkState, LogChange, Me, Member, Page, Policy, Progress, Query,
-    Stats, Summary, SyncReport, VerifyReport, Version, WatchOptions,
+    BackupInfo, BackupReport, Change, Changes, CollectionOptions, Device, Event, ExcludedEntry, Invite,
+    InviteOptions, Item, JoinOptions, JoinRequest, LinkEvent, LinkState, LogChange, Me, Member, Page, Policy,
+    Progress, Query, RemovalReport, Stats, Summary, SyncReport, VerifyReport, Version, WatchOptions,
 };
 
 /// A time of the engine; what is beyond the years that a host can name is the last of them.
@@ -198,6 +198,32 @@ impl From<tidelog::DeviceInfo> for Device {
             user: text(device.user),
             added_by: text(device.added_by),
             me: device.me,
+        }
+    }
+}
+
+impl From<tidelog::RemovalReport> for RemovalReport {
+    fn from(report: tidelog::RemovalReport) -> Self {
+        Self {
+            cuts: report.cuts,
+            claimed: report.claimed,
+            entries: report.entries,
+            keys_renewed: report.keys_renewed,
+            advice: report.advice,
+        }
+    }
+}
+
+impl From<tidelog::ExcludedEntry> for ExcludedEntry {
+    fn from(excluded: tidelog::ExcludedEntry) -> Self {
+        Self {
+            entry: text(excluded.entry),
+            device: text(excluded.device),
+            user: excluded.user.map(text),
+            database: excluded.database,
+            seq: excluded.seq,
+            reason: excluded.reason.name().to_owned(),
+            due_ms: excluded.due_ms.map(time_ms),
         }
     }
 }

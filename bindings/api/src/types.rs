@@ -296,6 +296,43 @@ pub struct Member {
     pub me: bool,
 }
 
+/// What a removal did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RemovalReport {
+    /// Chains of the removed devices, each with the last entry that counts.
+    pub cuts: u64,
+    /// Of these, how many end at an entry that this device does not hold: the removed device claimed
+    /// it in its last beacon.
+    pub claimed: u64,
+    /// Entries of the directory that were written for it, those of new keys not included.
+    pub entries: u64,
+    /// Whether new keys are there already. If not, the next writer makes them first.
+    pub keys_renewed: bool,
+    /// What remains to be done, in words: the removed device is of the same user and as senior as
+    /// this one, so that what it does without knowing of the removal still counts.
+    pub advice: Option<String>,
+}
+
+/// An entry that is held and not shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExcludedEntry {
+    /// The entry.
+    pub entry: String,
+    /// The device that wrote it.
+    pub device: String,
+    /// The user of that device, if it is known.
+    pub user: Option<String>,
+    /// The database, if this device knows its name; empty for the catalogue and the directory.
+    pub database: Option<String>,
+    /// Its place in the chain of its device.
+    pub seq: u64,
+    /// Why: `removed`, `demoted`, `left_circle`, `fork`, `not_member`, `not_writer`, `not_in_circle`,
+    /// `void`, `deferred`, `missing_key`, `invalid` or `upgrade_needed`.
+    pub reason: String,
+    /// For a deferred one: when it is shown.
+    pub due_ms: Option<i64>,
+}
+
 /// A device of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Device {

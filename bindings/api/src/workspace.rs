@@ -1,6 +1,7 @@
 //! Workspaces: what a host opens, shares and closes.
 
 mod circles;
+mod members;
 mod recovery;
 
 use std::future::Future;

@@ -63,6 +63,18 @@ pub(crate) enum Command {
     Approve(Approve),
     /// Print the members and their devices
     Members(Folder),
+    /// Print the devices of all members
+    Devices(Folder),
+    /// Give a member another role
+    SetRole(SetRole),
+    /// Remove a member with all devices, for good
+    RemoveUser(RemoveUser),
+    /// Remove a device that was lost, stolen or given away, for good
+    RemoveDevice(RemoveDevice),
+    /// Print what this device holds and does not show, and why
+    Excluded(Folder),
+    /// Let count what a removed device wrote before it knew, as far as this device holds it
+    AcceptExcluded(AcceptExcluded),
     /// Sync with relays: once, or with --live until Ctrl-C
     Sync(Sync),
     /// Run a relay: stores and forwards encrypted entries, holds no keys
@@ -271,6 +283,64 @@ pub(crate) struct Withdraw {
     pub(crate) path: PathBuf,
     /// The invite, as `invites` prints it
     pub(crate) invite: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SetRole {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// The user: its name, or the beginning of its id, as `members` prints them
+    pub(crate) user: String,
+    /// What it may do from now on
+    #[arg(value_enum)]
+    pub(crate) role: MemberRole,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MemberRole {
+    /// May read
+    Reader,
+    /// May read and write
+    Writer,
+    /// May also admit and remove others
+    Admin,
+    /// May do everything; given on the device that still keeps the recovery words of the workspace
+    Owner,
+}
+
+impl MemberRole {
+    pub(crate) const fn role(self) -> tidelog::Role {
+        match self {
+            Self::Reader => tidelog::Role::Reader,
+            Self::Writer => tidelog::Role::Writer,
+            Self::Admin => tidelog::Role::Admin,
+            Self::Owner => tidelog::Role::Owner,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveUser {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// The user: its name, or the beginning of its id, as `members` prints them
+    pub(crate) user: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RemoveDevice {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// The device: the beginning of its id, as `devices` prints it
+    pub(crate) device: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AcceptExcluded {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// The device: the beginning of its id, as `excluded` prints it
+    pub(crate) device: String,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ mod args;
 mod data;
 mod import;
 mod invites;
+mod members;
 mod output;
 mod passphrase;
 mod recovery;
@@ -140,7 +141,13 @@ async fn run(arguments: Arguments, output: &Output) -> Result {
         Command::Invites(command) => invites::invites(&command.path, &source, output).await,
         Command::Withdraw(command) => invites::withdraw(&command, &source, output).await,
         Command::Approve(command) => invites::approve(&command, &source, output).await,
-        Command::Members(command) => share::members(&command.path, &source, output).await,
+        Command::Members(command) => members::members(&command.path, &source, output).await,
+        Command::Devices(command) => members::devices(&command.path, &source, output).await,
+        Command::SetRole(command) => members::set_role(&command, &source, output).await,
+        Command::RemoveUser(command) => members::remove_user(&command, &source, output).await,
+        Command::RemoveDevice(command) => members::remove_device(&command, &source, output).await,
+        Command::Excluded(command) => members::excluded(&command.path, &source, output).await,
+        Command::AcceptExcluded(command) => members::accept_excluded(&command, &source, output).await,
         Command::Sync(command) => share::sync(&command, &source, output).await,
         Command::Verify(command) => share::verify(&command.path, &source, output).await,
         Command::Stats(command) => share::stats(&command.path, &source, output).await,

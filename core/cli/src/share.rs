@@ -1,10 +1,10 @@
-//! Commands on the workspace itself: `init, members, sync, verify, stats`.
+//! Commands on the workspace itself: `init, sync, verify, stats`.
 
 use std::ops::ControlFlow;
 use std::pin::pin;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tidelog::{LinkState, Workspace};
 
 use crate::args;
@@ -22,27 +22,6 @@ pub(crate) async fn init(command: &args::Init, source: &Source, output: &Output)
     output.result(&json!({ "workspace": id }), || {
         format!("made the workspace `{}` in {}", command.name, command.path.display())
     });
-    Ok(Outcome::Done)
-}
-
-pub(crate) async fn members(path: &std::path::Path, source: &Source, output: &Output) -> Result {
-    let workspace = Workspace::open(path, source.key()?).await?;
-    let members = workspace.members()?;
-    workspace.shutdown().await?;
-    let mut rows: Vec<Vec<Value>> = Vec::new();
-    for member in members {
-        let devices: Vec<String> = member.devices.iter().map(|device| output.id(device)).collect();
-        let me = if output.is_json() { json!(member.me) } else { json!(if member.me { "you" } else { "" }) };
-        let devices = if output.is_json() { json!(devices) } else { json!(devices.join(" ")) };
-        rows.push(vec![
-            json!(member.profile),
-            json!(member.role.to_string()),
-            devices,
-            me,
-            json!(member.user.to_string()),
-        ]);
-    }
-    output.table(&["name", "role", "devices", "me", "user"], &rows);
     Ok(Outcome::Done)
 }
 

@@ -40,7 +40,7 @@ pub use certificate::{CERT_LEN, DeviceCert, user_id};
 pub use cuts::{Cause, Limit};
 pub use intent::Objection;
 pub use keys::{Epoch, NextEpoch, key_id};
-pub use op::{CircleSettings, Cut, History, Op, Policy, Purged, Wrap};
+pub use op::{CUTS_MAX, CircleSettings, Cut, History, Op, Policy, Purged, Wrap};
 pub use queries::{Circle, Device, Root, User};
 pub use relays::Relay;
 

@@ -258,7 +258,7 @@ fn change(view: &StateView, row: ChangeRow) -> Result<Change> {
         ChangeRow::Unread { reason, arrival, entry, author } => Ok(Change {
             kind: match reason {
                 Unread::MissingKey => ChangeKind::MissingKey,
-                Unread::Invalid => ChangeKind::Invalid,
+                Unread::Invalid | Unread::Newer => ChangeKind::Invalid,
             },
             collection: String::new(),
             policy: None,

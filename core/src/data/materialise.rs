@@ -37,16 +37,20 @@ use tidelog_log::state::StateBatch;
 pub(crate) use self::unseal::{Unseal, Unsealed, WorkspaceKeys, unseal};
 use self::waiting::Deferred;
 use super::address::{Policy, Scope, rows_of};
+use super::beacon::{self, Beacon, BeaconError};
 use super::hlc::{Hlc, HlcClock};
-use super::operation::{Action, Operations};
+use super::operation::{Action, OperationError, Operations};
 use super::tables::{
     self, CHANGES, COLLECTIONS, ChangeRow, HISTORY, ITEMS, ItemRow, META, META_CLOCK, META_EPOCH,
-    META_NUMBER, Tables, Unread, Version, change_row, damaged,
+    META_NUMBER, Tables, UNREADABLE, Unread, Version, change_row, damaged, unreadable_row,
 };
 use super::watch::{Event, EventKind};
 use super::{CATALOGUE_COLLECTION, Shared};
 use crate::document::{DocumentChange, parse_change};
 use crate::value::cbor;
+
+/// Stands for the number of the change that an entry makes which makes none.
+const NO_CHANGE: u64 = 0;
 
 /// Computes the tables, entry by entry.
 pub(crate) struct Materialiser<K> {
@@ -136,8 +140,10 @@ impl<K: Unseal> Materialiser<K> {
 
     /// Applies an entry that joined the log.
     fn add(&mut self, tables: &dyn Tables, arrival: u64, entry: &Entry) -> Result<(), LogError> {
-        if entry.header().kind != Kind::Data {
-            return Ok(());
+        match entry.header().kind {
+            Kind::Data => {}
+            Kind::Beacon => return self.add_beacon(tables, arrival, entry),
+            Kind::Directory | Kind::Checkpoint => return Ok(()),
         }
         let place = self.place(entry);
         let unsealed = if place.foreign { Unsealed::Invalid } else { self.keys.unseal(entry) };
@@ -145,9 +151,8 @@ impl<K: Unseal> Materialiser<K> {
             Unsealed::Plain { hlc, operations } => {
                 self.opened(tables, arrival, entry, &place, hlc, &operations)?;
             }
-            Unsealed::Invalid => {
-                self.unread(tables, arrival, entry, place.told, Unread::Invalid)?;
-            }
+            Unsealed::Invalid => self.unreadable(tables, arrival, entry, place.told, Unread::Invalid)?,
+            Unsealed::Newer => self.unreadable(tables, arrival, entry, place.told, Unread::Newer)?,
             Unsealed::MissingKey => {
                 let number = self.unread(tables, arrival, entry, place.rows, Unread::MissingKey)?;
                 waiting::put_for_key(tables, arrival, number, entry)?;
@@ -180,6 +185,25 @@ impl<K: Unseal> Materialiser<K> {
         }
     }
 
+    /// Keeps what a beacon claims. One that cannot be read is listed, but it is no change of data.
+    fn add_beacon(&mut self, tables: &dyn Tables, arrival: u64, entry: &Entry) -> Result<(), LogError> {
+        let reason = match self.keys.unseal(entry) {
+            Unsealed::Plain { hlc, operations } => match Beacon::decode(&operations) {
+                Ok(_) => return Ok(beacon::put(tables, arrival, entry, hlc, &operations)?),
+                Err(BeaconError::Unsupported) => Unread::Newer,
+                Err(_) => Unread::Invalid,
+            },
+            Unsealed::MissingKey => return waiting::put_for_key(tables, arrival, NO_CHANGE, entry),
+            Unsealed::Invalid => Unread::Invalid,
+            Unsealed::Newer => Unread::Newer,
+        };
+        Ok(tables.put(
+            UNREADABLE,
+            &arrival.to_be_bytes(),
+            &unreadable_row(StreamId::DIRECTORY, NO_CHANGE, reason),
+        )?)
+    }
+
     /// Applies an entry that could be read.
     fn opened(
         &mut self,
@@ -192,9 +216,9 @@ impl<K: Unseal> Materialiser<K> {
     ) -> Result<(), LogError> {
         let header = entry.header();
         let source = self.source(arrival, entry, place, hlc);
-        let Some(targets) = self.targets(&source, operations) else {
-            self.unread(tables, arrival, entry, source.rows, Unread::Invalid)?;
-            return Ok(());
+        let targets = match self.targets(&source, operations) {
+            Ok(targets) => targets,
+            Err(reason) => return self.unreadable(tables, arrival, entry, source.rows, reason),
         };
         let part = if source.local {
             self.clock.observe_own(hlc);
@@ -212,22 +236,27 @@ impl<K: Unseal> Materialiser<K> {
         self.shared.key_uses.count(tables, &header.key_id, self.clock.now_ms())
     }
 
-    /// What an entry does, item by item; `None` if it may not or makes no sense.
-    fn targets(&self, source: &Source, operations: &[u8]) -> Option<Vec<Target>> {
-        let operations = Operations::decode(operations).ok()?;
+    /// What an entry does, item by item; or why not: it may not, or makes no sense here.
+    fn targets(&self, source: &Source, operations: &[u8]) -> Result<Vec<Target>, Unread> {
+        let operations = Operations::decode(operations).map_err(|error| match error {
+            OperationError::Unsupported => Unread::Newer,
+            _ => Unread::Invalid,
+        })?;
         let mut targets: Vec<Target> = Vec::new();
         let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
         let mut index = 0;
         for group in operations.groups() {
             if group.owner.is_some_and(|owner| self.keys.user(&source.author) != Some(owner)) {
-                return None;
+                return Err(Unread::Invalid);
             }
             let scope = group.scope(source.rows);
             for operation in &group.operations {
                 let step = match &operation.action {
                     Action::Put(value) => Step::Put(value.clone()),
                     Action::Delete => Step::Delete,
-                    Action::Change(bytes) => Step::Change(Box::new(parse_change(bytes).ok()?)),
+                    Action::Change(bytes) => {
+                        Step::Change(Box::new(parse_change(bytes).map_err(|_| Unread::Invalid)?))
+                    }
                 };
                 let place = *places.entry(scope.item_row(&operation.key)).or_insert_with(|| {
                     targets.push(Target { scope: scope.clone(), key: operation.key.clone(), steps: vec![] });
@@ -237,7 +266,7 @@ impl<K: Unseal> Materialiser<K> {
                 index += 1;
             }
         }
-        Some(targets)
+        Ok(targets)
     }
 
     fn target(
@@ -342,6 +371,19 @@ impl<K: Unseal> Materialiser<K> {
         let number = self.next_number(tables)?;
         tables.put(CHANGES, &change_row(rows, number), &ChangeRow::Item(row.to_vec()).encode())?;
         Ok(number)
+    }
+
+    /// Lists an entry that cannot be shown by this version, whatever keys come.
+    fn unreadable(
+        &mut self,
+        tables: &dyn Tables,
+        arrival: u64,
+        entry: &Entry,
+        rows: StreamId,
+        reason: Unread,
+    ) -> Result<(), LogError> {
+        let number = self.unread(tables, arrival, entry, rows, reason)?;
+        Ok(tables.put(UNREADABLE, &arrival.to_be_bytes(), &unreadable_row(rows, number, reason))?)
     }
 
     /// Lists an entry that cannot be shown, and gives its number.

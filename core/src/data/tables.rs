@@ -13,9 +13,12 @@
 //! waiting_keys        key id 16 | arrival u64          number u64 of its row in changes
 //! waiting_clock       hlc u64 | arrival u64            empty
 //! key_uses            key id 16                        local time of the first use in ms u64 | entries u64
+//! unreadable          arrival u64                      stream 16 | number u64 of its row in changes | reason u8
+//! beacons             device 32 | seq u64 | entry 32   hlc u64 | a beacon (see `beacon`)
 //! data_meta           "epoch"                          16 random bytes that name the numbers
 //!                     "number"                         the last number given out u64
 //!                     "clock"                          last stamp seen u64 | local time in ms u64
+//!                     "beacon"                         local time in ms u64 at which the first was thought of
 //!
 //! item row   scope row | key                           (see `address`)
 //! part row   scope row | key length u16 | key          no part row is the start of another
@@ -39,7 +42,7 @@ use super::hlc::Hlc;
 use super::key_uses::KeyUse;
 
 /// Version of all rows here. Another one makes the log build the state anew.
-pub(crate) const ROWS_VERSION: u32 = 2;
+pub(crate) const ROWS_VERSION: u32 = 3;
 
 pub(crate) const ITEMS: &str = "items";
 pub(crate) const HISTORY: &str = "history";
@@ -51,11 +54,14 @@ pub(crate) const DOCUMENT_WAITING: &str = "document_waiting";
 pub(crate) const WAITING_KEYS: &str = "waiting_keys";
 pub(crate) const WAITING_CLOCK: &str = "waiting_clock";
 pub(crate) const KEY_USES: &str = "key_uses";
+pub(crate) const UNREADABLE: &str = "unreadable";
+pub(crate) const BEACONS: &str = "beacons";
 pub(crate) const META: &str = "data_meta";
 
 pub(crate) const META_EPOCH: &[u8] = b"epoch";
 pub(crate) const META_NUMBER: &[u8] = b"number";
 pub(crate) const META_CLOCK: &[u8] = b"clock";
+pub(crate) const META_BEACON: &[u8] = b"beacon";
 
 const VERSION_LEN: usize = 8 + 1 + 32 + 4;
 const ITEM_HEAD_LEN: usize = VERSION_LEN + 1 + 8 + 8 + 32;
@@ -251,6 +257,29 @@ pub(crate) enum Unread {
     MissingKey = 0,
     /// It does not decrypt, decode or belong where it is; no reader shows it.
     Invalid = 1,
+    /// A newer version wrote it, and can read it.
+    Newer = 2,
+}
+
+impl Unread {
+    const ALL: [Self; 3] = [Self::MissingKey, Self::Invalid, Self::Newer];
+
+    fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| *reason as u8 == number)
+    }
+}
+
+/// The row of an entry that cannot be read, whatever keys come.
+pub(crate) fn unreadable_row(rows: StreamId, number: u64, reason: Unread) -> Vec<u8> {
+    [&change_row(rows, number)[..], &[reason as u8]].concat()
+}
+
+/// Reads a row of [`unreadable_row`].
+pub(crate) fn parse_unreadable(row: &[u8]) -> Option<(StreamId, u64, Unread)> {
+    let (rows, rest) = row.split_first_chunk()?;
+    let (number, reason) = rest.split_first_chunk()?;
+    let [reason] = *reason else { return None };
+    Some((StreamId(*rows), u64::from_be_bytes(*number), Unread::from_number(reason)?))
 }
 
 /// A row of the changes of a stream.
@@ -279,7 +308,7 @@ impl ChangeRow {
         match fields.take()? {
             [0] => Some(Self::Item(fields.0.to_vec())),
             [1] => Some(Self::Unread {
-                reason: if fields.take()? == [0] { Unread::MissingKey } else { Unread::Invalid },
+                reason: Unread::from_number(fields.take::<1>()?[0])?,
                 arrival: fields.u64()?,
                 entry: EntryId(fields.take()?),
                 author: DeviceId(fields.take()?),

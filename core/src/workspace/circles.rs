@@ -7,13 +7,14 @@
 use std::sync::{Arc, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use tidelog_log::directory::{self, CircleSettings, Directory, Objection, Op, Role};
+use tidelog_log::directory::{self, CUTS_MAX, CircleSettings, Directory, Op, Role};
 pub use tidelog_log::directory::{History, Policy as KeyPolicy};
 use tidelog_log::env::random_array;
 use tidelog_log::ids::{CircleId, StreamId, UserId};
 
 use super::Workspace;
 use super::create::check_label;
+use super::removal::divide;
 use crate::data::{Collection, Database};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
@@ -23,8 +24,6 @@ use crate::value::Value;
 /// Collection of a circle's catalogue with the circle's name.
 const ABOUT: &str = "circle";
 const NAME: &str = "name";
-/// Cuts that one entry of the directory has room for, at 88 bytes each.
-const CUTS_MAX: usize = 2_500;
 
 /// How a circle is made. It stays that way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -107,7 +106,7 @@ impl Workspace {
         let settings = CircleSettings { history: options.history, for_root: options.recoverable };
         let directory = engine.log.directory();
         let ops = Keyring::new_circle(id, settings, &user, &directory, &*engine.random)?;
-        commit(engine, &directory, ops).await?;
+        commit(engine, ops).await?;
         let about: Collection<Value> = self.circle_catalogue(id).collection(ABOUT);
         about.put(NAME, &Value::Text(name.to_owned())).await?;
         self.circle(id)
@@ -145,7 +144,7 @@ impl Workspace {
         let directory = engine.log.directory();
         let settings = known(&directory, &circle)?.settings;
         if directory.user(&user).is_none() {
-            return Err(refused(Objection::UnknownUser(user)));
+            return Err(Error::new(ErrorKind::NotFound, format!("there is no user {user}")));
         }
         engine.check_writer(&circle, &directory)?;
         let mut ops = Vec::new();
@@ -166,7 +165,7 @@ impl Workspace {
             }
         }
         if !ops.is_empty() {
-            commit(engine, &directory, ops).await?;
+            commit(engine, ops).await?;
         }
         if settings.history == History::FromJoin && present.is_none_or(|present| present == role) {
             engine.restate(circle).await?;
@@ -193,17 +192,12 @@ impl Workspace {
             let text = format!("the user {user} is not in the circle {circle}");
             return Err(Error::new(ErrorKind::NotFound, text));
         }
-        let devices = devices_of(&directory, &user);
-        let mut cuts = Vec::new();
-        for device in devices {
-            let of_device = engine.log.cuts_for(&device.device).into_iter();
-            cuts.extend(of_device.filter(|cut| engine.may_be_of(&cut.stream, &circle)));
-        }
-        let rest = cuts.split_off(cuts.len().min(CUTS_MAX));
-        commit(engine, &directory, vec![Op::CircleRemove { circle, user, cuts }]).await?;
-        for cuts in rest.chunks(CUTS_MAX) {
-            engine.commit_directory(vec![Op::AmendCut { cuts: cuts.to_vec() }]).await?;
-        }
+        let mut cuts = engine.log.cuts_for(&directory.devices_of(&user));
+        cuts.retain(|cut| engine.may_be_of(&cut.stream, &circle));
+        let entries = divide(cuts, CUTS_MAX, |cuts| Op::CircleRemove { circle, user, cuts });
+        let signer = engine.signer();
+        engine.check_intent(&*signer, &entries[0])?;
+        engine.commit_directory_entries(&signer, entries).await?;
         if engine.check_writer(&circle, &engine.log.directory()).is_ok() {
             engine.prepare_to_write(circle).await?;
         }
@@ -224,7 +218,7 @@ impl Workspace {
     /// `not_authorized` unless this user is an owner; or what writing reports.
     pub async fn set_policy(&self, policy: KeyPolicy) -> Result<()> {
         let engine = &self.inner.engine;
-        commit(engine, &engine.log.directory(), vec![Op::Policy(policy)]).await
+        commit(engine, vec![Op::Policy(policy)]).await
     }
 
     fn circle(&self, id: CircleId) -> Result<Circle> {
@@ -265,23 +259,13 @@ impl Engine {
 /// A circle that somebody made.
 fn known(directory: &Directory, id: &CircleId) -> Result<directory::Circle> {
     let circle = directory.circle(id).filter(|circle| circle.id != CircleId::WORKSPACE);
-    circle.ok_or_else(|| refused(Objection::UnknownCircle(*id)))
+    circle.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no circle {id}")))
 }
 
 /// Writes operations to the directory that count, or says why they would not.
-async fn commit(engine: &Engine, directory: &Directory, ops: Vec<Op>) -> Result<()> {
-    directory.check_ops(&engine.device(), &ops).map_err(refused)?;
+async fn commit(engine: &Engine, ops: Vec<Op>) -> Result<()> {
+    engine.check_intent(&*engine.signer(), &ops)?;
     engine.commit_directory(ops).await
-}
-
-fn refused(objection: Objection) -> Error {
-    let kind = match objection {
-        Objection::UnknownUser(_) | Objection::UnknownDevice(_) | Objection::UnknownCircle(_) => {
-            ErrorKind::NotFound
-        }
-        _ => ErrorKind::NotAuthorized,
-    };
-    Error::new(kind, objection.to_string()).with_source(objection)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use tidelog_log::log::Draft;
 use tidelog_log::segments::segment_path;
 use tidelog_log::storage::Storage;
 
+use super::beacons;
 use super::create::blocking;
 use super::custody::Custody;
 use super::{Inner, Workspace};
@@ -110,11 +111,15 @@ fn keys_of(engine: &Engine, vault: &Vault, life: &Life) -> Arc<DeviceKeys> {
     Arc::new(DeviceKeys::derive(&vault.seed, &engine.workspace(), &life.incarnation))
 }
 
-/// What a link calls when both sides hold the same.
+/// What a link to a relay calls when both sides hold the same.
 pub(super) fn when_synced(inner: &Arc<Inner>) -> Arc<dyn Fn() + Send + Sync> {
     let inner = Arc::downgrade(inner);
     Arc::new(move || {
         let Some(inner) = inner.upgrade() else { return };
+        inner.engine.met_relay();
+        if inner.engine.beacon_may_be_due() {
+            tokio::spawn(beacons::write_if_due(Arc::clone(&inner.engine)));
+        }
         if inner.engine.log.is_silent(&inner.engine.device()) {
             tokio::task::spawn_blocking(move || {
                 if let Err(error) = begin_next_life(&inner) {

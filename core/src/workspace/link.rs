@@ -8,7 +8,7 @@ use tidelog_log::session::Direction;
 use tidelog_log::trie::Filter;
 
 use super::desk::DeskHandle;
-use super::{Workspace, copies};
+use super::{Workspace, beacons, copies};
 use crate::data::LogHandle;
 use crate::engine::PresentDevice;
 use crate::error::{Error, ErrorKind, Result};
@@ -30,7 +30,9 @@ impl Workspace {
     /// Dropping the future drops the connection; what was exchanged until then is kept.
     pub async fn sync(&self, url: &str) -> Result<SyncReport> {
         let (dial, party) = (self.dial(url)?, self.party());
+        beacons::write_if_due(Arc::clone(&self.inner.engine)).await;
         let report = net::sync_once(&dial, &party).await?;
+        self.inner.engine.met_relay();
         if self.restored() {
             // All that this device ever sent is here now. What it writes from here on is another's.
             self.begin_next_life().await?;

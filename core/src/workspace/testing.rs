@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use tidelog_log::directory::{Op, Role, user_id};
+use tidelog_log::directory::{DeviceCert, Op, Role, user_id};
+use tidelog_log::entry::Entry;
 use tidelog_log::env::{ManualClock, SeededRandom};
 use tidelog_log::ids::CircleId;
+use tidelog_log::session::Receipt;
 use tidelog_log::storage::MemoryStorage;
 use tidelog_log::testing::START_MS;
 
@@ -67,4 +69,72 @@ pub(super) async fn joined(workspace: &Workspace, environment: Environment, role
 /// The items of tests.
 pub(super) fn items(workspace: &Workspace) -> Collection<Value> {
     workspace.database("main").collection("items")
+}
+
+/// A workspace of a device on a disk of its own, admitted by another one: for a new user of a role, or,
+/// without one, as a device of the same user. It holds what the other one holds.
+pub(super) async fn admitted(by: &Workspace, seed: u64, role: Option<Role>) -> Workspace {
+    let guest = stranger(by, on(&MemoryStorage::new(), seed));
+    let cert = admit(by, &guest, role).await;
+    grant(by, &cert).await;
+    take(&guest, held(by));
+    guest
+}
+
+/// A device with keys of its own that nobody admitted yet, and an empty log.
+pub(super) fn stranger(of: &Workspace, environment: Environment) -> Workspace {
+    let vault = Vault::generate(&*environment.random);
+    let custody = Custody::create(&environment, vault, &raw(1)).expect("makes");
+    let engine = start(&environment, &custody, of.id(), Start::Create).expect("starts");
+    copies::settle_in(&engine, &custody, &*environment.storage).expect("settles");
+    Workspace::new(engine, custody, environment.storage).expect("opens")
+}
+
+/// Admits a device, without keys.
+pub(super) async fn admit(by: &Workspace, guest: &Workspace, role: Option<Role>) -> DeviceCert {
+    let device = guest.inner.engine.device();
+    let user = match role {
+        Some(_) => user_id(&by.id(), &device),
+        None => by.me().expect("is a member").user,
+    };
+    let cert = guest.inner.engine.certificate(user);
+    let op = match role {
+        Some(role) => Op::AddUser { user, role, certs: vec![cert.clone()] },
+        None => Op::AddDevice { user, cert: cert.clone() },
+    };
+    by.inner.engine.commit_directory(vec![op]).await.expect("admits");
+    cert
+}
+
+/// Gives a device the keys.
+pub(super) async fn grant(by: &Workspace, cert: &DeviceCert) {
+    let engine = &by.inner.engine;
+    let recipient = Recipient { device: cert.sign_pk, kem: cert.kem_pk };
+    let directory = engine.log.directory();
+    let grants = {
+        let keyring = engine.keyring.read().expect("sound");
+        keyring.grants(CircleId::WORKSPACE, &directory, &[recipient], &*engine.random).expect("has keys")
+    };
+    engine.commit_directory(grants).await.expect("grants");
+}
+
+/// All entries that a workspace holds.
+pub(super) fn held(workspace: &Workspace) -> Vec<Entry> {
+    let log = &workspace.inner.engine.log;
+    (1..=log.arrivals()).map(|at| log.entry_at(at).expect("reads").expect("is held")).collect()
+}
+
+/// Hands entries to a workspace.
+pub(super) fn take(workspace: &Workspace, entries: Vec<Entry>) -> Receipt {
+    workspace.inner.engine.log.receive_blocking(entries).expect("storage works")
+}
+
+/// The keys of the items that a workspace shows.
+pub(super) fn shown(workspace: &Workspace) -> Vec<String> {
+    items(workspace).all().expect("reads").into_iter().map(|item| item.key).collect()
+}
+
+/// Writes an item.
+pub(super) async fn put(workspace: &Workspace, key: &str) {
+    items(workspace).put(key, &Value::Int(1)).await.expect("writes");
 }

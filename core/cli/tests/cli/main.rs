@@ -6,6 +6,7 @@
 mod data;
 mod import;
 mod invites;
+mod members;
 mod query;
 mod share;
 

@@ -7,13 +7,13 @@ use serde_json::json;
 use crate::{Desk, Run, Running, WORKSPACE, program};
 
 /// A relay that runs until it is dropped.
-struct Relay {
+pub(crate) struct Relay {
     running: Running,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Relay {
-    fn new(desk: &Desk, flags: &[&str]) -> Self {
+    pub(crate) fn new(desk: &Desk, flags: &[&str]) -> Self {
         let data = desk.path("relay");
         let mut command = program();
         command.args(["serve-relay", "--listen", "127.0.0.1:0", "--log-level", "error", "--data"]);
@@ -129,7 +129,7 @@ fn somebody_joins_is_approved_and_the_link_is_used_up() {
 }
 
 /// The request of somebody who is joining now.
-fn wait_for_request(desk: &Desk) -> String {
+pub(crate) fn wait_for_request(desk: &Desk) -> String {
     let started = Instant::now();
     loop {
         let requests = desk.run(&["requests", WORKSPACE]);

@@ -4,7 +4,7 @@ use super::dag::{NodeIndex, View};
 use super::fold::Fold;
 use super::members::Act;
 use super::rank::LAST;
-use super::{Directory, Op, Role};
+use super::{Cut, Directory, Op, Role};
 use crate::crypto::sha256;
 use crate::ids::{CircleId, DeviceId, EntryId, UserId};
 
@@ -47,7 +47,7 @@ impl Directory {
         if !self.0.members.is_root(author) && !self.is_member(author) {
             return Err(Objection::NotActive);
         }
-        ops.iter().try_for_each(|op| self.check_target(op))?;
+        ops.iter().try_for_each(|op| self.check_target(author, op))?;
         let mut fold = Fold::clone(&self.0);
         let parents: Vec<NodeIndex> = fold.heads.iter().map(|(node, _)| *node).collect();
         let id = EntryId(sha256(&[b"intent", &author.0]));
@@ -61,8 +61,9 @@ impl Directory {
         if before > 0 && owners(fold) == 0 { Err(Objection::LastOwner) } else { Ok(()) }
     }
 
-    /// What an operation is about must exist.
-    fn check_target(&self, op: &Op) -> Result<(), Objection> {
+    /// What an operation is about must exist. A device that was removed by an equal can be removed again
+    /// by somebody who outranks it, which then also voids what it did aside.
+    fn check_target(&self, author: &DeviceId, op: &Op) -> Result<(), Objection> {
         let Fold { dag, members, circles, .. } = &*self.0;
         let user_exists = |user: &UserId| {
             if members.is_user_removed(dag, user, View::Everything, LAST) {
@@ -85,8 +86,9 @@ impl Directory {
             }
             Op::RemoveDevice { device, .. } => match members.devices.get(device) {
                 None => Err(Objection::UnknownDevice(*device)),
-                Some(_) if self.is_removed(device) => Err(Objection::Removed),
-                Some(_) => Ok(()),
+                Some(_) if !self.is_removed(device) => Ok(()),
+                Some(_) if !members.is_removed_aside(dag, device) && self.outranks(author, device) => Ok(()),
+                Some(_) => Err(Objection::Removed),
             },
             Op::CircleRemove { circle, .. } => circle_exists(circle),
             _ => Ok(()),
@@ -150,7 +152,7 @@ impl Fold {
                     author.is_some_and(|author| author.may(Role::Admin))
                 }
                 Op::Policy(_) => author.is_some_and(|author| author.may(Role::Owner)),
-                Op::AmendCut { .. } => author.is_some(),
+                Op::AmendCut { cuts } => cuts.iter().all(|cut| self.is_in_force(cut)),
                 Op::Purge { stream, entries } => {
                     let purged = self.policies.purged(&self.dag, &self.members, stream);
                     entries.iter().all(|entry| purged.contains(entry))
@@ -158,6 +160,17 @@ impl Fold {
                 Op::Genesis { .. } => false,
             })
             .collect()
+    }
+}
+
+impl Fold {
+    /// Whether the entries of a removed device, or one whose addition is void, count up to a cut.
+    fn is_in_force(&self, cut: &Cut) -> bool {
+        let Self { dag, members, circles, amendments, .. } = self;
+        let wanted = Some((cut.seq, cut.id));
+        let limits = amendments.limits(dag, members, circles, &cut.device, &cut.stream);
+        limits.iter().any(|limit| limit.cut == wanted)
+            || amendments.granted(dag, members, &cut.device, &cut.stream) == wanted
     }
 }
 

@@ -204,15 +204,10 @@ impl Members {
         let strikes = |deed: &Deed, by_seniors: bool| {
             deed.counts_at(level)
                 && self.is_decided_above(deed, level)
-                && self.standings[deed.node].authority.at(level).is_some_and(|remover| {
-                    if remover.is_of(user) {
-                        by_seniors
-                            && (remover.class > rank.class
-                                || (remover.class == rank.class && remover.depth < rank.depth))
-                    } else {
-                        remover.class > rank.class
-                    }
-                })
+                && self.standings[deed.node]
+                    .authority
+                    .at(level)
+                    .is_some_and(|remover| (by_seniors || !remover.is_of(user)) && remover.outranks(rank))
         };
         let removals = self.devices.get(author).map_or(&[][..], |of_device| &of_device.removals.live);
         let of_user = self.users.get(user);

@@ -264,6 +264,37 @@ impl Members {
         Some(Authority { user: Some(user), class: role as Class, depth })
     }
 
+    /// What a device may do now, or might do at the last moment before it was removed.
+    pub(super) fn last_authority(&self, dag: &Dag, device: &DeviceId) -> Option<Authority> {
+        self.authority(dag, device, View::Everything, LAST).or_else(|| {
+            self.removals_of(device)
+                .filter_map(|deed| self.authority(dag, device, dag.past(deed.node), LAST))
+                .min_by_key(Authority::level)
+        })
+    }
+
+    /// The removals of a device or its users that count.
+    fn removals_of(&self, device: &DeviceId) -> impl Iterator<Item = &Deed> {
+        let of_device = self.devices.get(device);
+        let alone = of_device.map_or(&[][..], |of_device| &of_device.removals.live);
+        let users = of_device.map_or(&[][..], |of_device| &of_device.users);
+        let with_user = users.iter().filter_map(|user| self.users.get(user));
+        let with_user = with_user.flat_map(|of_user| &of_user.removals.live);
+        alone.iter().chain(with_user).map(|&index| &self.deeds[index]).filter(|deed| deed.counts_at(LAST))
+    }
+
+    /// Whether some removal of a device voids what the device does without knowing of it.
+    pub(super) fn is_removed_aside(&self, dag: &Dag, device: &DeviceId) -> bool {
+        self.removals_of(device).any(|deed| {
+            let by_seniors = matches!(deed.act, Act::RemoveDevice { .. });
+            let remover = self.standings[deed.node].authority.at(LAST);
+            let target = self.authority(dag, device, dag.past(deed.node), LAST);
+            remover.zip(target).is_some_and(|(remover, target)| {
+                (by_seniors || remover.user != target.user) && remover.outranks(&target)
+            })
+        })
+    }
+
     /// The user of a device and its role in a view, if the device is active there.
     pub(super) fn standing(&self, dag: &Dag, device: &DeviceId, view: View<'_>) -> Option<(UserId, Role)> {
         let authority = self.authority(dag, device, view, LAST)?;

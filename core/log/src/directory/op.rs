@@ -30,12 +30,15 @@ use super::body::{
     BodyError, CERTS_MAX, POLICY_LEN_MAX, PREV_MAX, Role, SEALED_KEY_LEN, URL_LEN_MAX, within,
 };
 use super::certificate::{CERT_LEN, DeviceCert};
+use crate::entry::DIRECTORY_PAYLOAD_MAX;
 use crate::ids::{CircleId, DeviceId, EntryId, KeyId, StreamId, UserId};
 use crate::wire::{LayoutError, Reader};
 
 const PREV_LEN: usize = KeyId::LENGTH + SEALED_KEY_LEN;
 const WRAP_LEN: usize = DeviceId::LENGTH + 32 + 48;
 const CUT_LEN: usize = DeviceId::LENGTH + StreamId::LENGTH + 8 + EntryId::LENGTH;
+/// Most cuts that one entry has room for, beside a full set of parents.
+pub const CUTS_MAX: usize = (DIRECTORY_PAYLOAD_MAX - 1_024) / CUT_LEN;
 const PURGED_LEN: usize = DeviceId::LENGTH + 8 + EntryId::LENGTH;
 
 /// How far a device's entries in one stream count after it was removed.

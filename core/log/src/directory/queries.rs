@@ -109,6 +109,22 @@ impl Directory {
         }
     }
 
+    /// Every device that was ever certified for a user, removed ones too, sorted.
+    #[must_use]
+    pub fn devices_of(&self, user: &UserId) -> Vec<DeviceId> {
+        self.0.members.devices_of(user)
+    }
+
+    /// Whether a removal of a device by another one also voids what the device does without knowing of
+    /// it (R2): between devices of one user only that by a senior one does.
+    #[must_use]
+    pub fn outranks(&self, remover: &DeviceId, device: &DeviceId) -> bool {
+        let Fold { dag, members, .. } = &*self.0;
+        let remover = members.authority(dag, remover, View::Everything, LAST);
+        let target = members.last_authority(dag, device);
+        remover.zip(target).is_some_and(|(remover, target)| remover.outranks(&target))
+    }
+
     /// Whether a device was removed for good, with its user or alone.
     #[must_use]
     pub fn is_removed(&self, device: &DeviceId) -> bool {

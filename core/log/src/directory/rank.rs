@@ -46,6 +46,16 @@ impl Authority {
         self.class >= role as Class
     }
 
+    /// Whether a removal by it voids what the other did without knowing of it: it is of a higher class,
+    /// or a senior device of the same user.
+    pub(super) fn outranks(&self, other: &Self) -> bool {
+        self.class > other.class
+            || (self.class == other.class
+                && self.user.is_some()
+                && self.user == other.user
+                && self.depth < other.depth)
+    }
+
     /// Whether it acts for this user.
     pub(super) fn is_of(&self, user: &UserId) -> bool {
         self.user.as_ref() == Some(user)

@@ -27,6 +27,7 @@ pub struct Draft {
 
 pub(super) enum DraftBody {
     Data {
+        kind: Kind,
         stream: StreamId,
         key_id: KeyId,
         payload_len: usize,
@@ -49,11 +50,23 @@ impl Draft {
         payload_len: usize,
         seal: Seal,
     ) -> Self {
-        let body = DraftBody::Data { stream, key_id, payload_len, seal };
+        let body = DraftBody::Data { kind: Kind::Data, stream, key_id, payload_len, seal };
         Self { author, unless: None, body, last_act: false }
     }
 
-    /// A directory entry on top of all heads. It must be the only draft of its commit.
+    /// A beacon: in stream zero, encrypted as [`Draft::data`] is.
+    #[must_use]
+    pub fn beacon(author: Arc<dyn Signer>, key_id: KeyId, payload_len: usize, seal: Seal) -> Self {
+        let (kind, stream) = (Kind::Beacon, StreamId::DIRECTORY);
+        Self {
+            author,
+            unless: None,
+            body: DraftBody::Data { kind, stream, key_id, payload_len, seal },
+            last_act: false,
+        }
+    }
+
+    /// A directory entry on top of all heads, and of those before it in its commit.
     #[must_use]
     pub fn directory(author: Arc<dyn Signer>, ops: Vec<Op>) -> Self {
         Self { author, unless: None, body: DraftBody::Directory { ops, above: None }, last_act: false }
@@ -86,7 +99,7 @@ impl Draft {
 
     pub(super) fn kind(&self) -> Kind {
         match &self.body {
-            DraftBody::Data { .. } => Kind::Data,
+            DraftBody::Data { kind, .. } => *kind,
             DraftBody::Directory { .. } => Kind::Directory,
         }
     }

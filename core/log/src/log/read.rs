@@ -9,8 +9,8 @@ use std::sync::{Arc, PoisonError};
 use super::judge::Exclusion;
 use super::writer::Request;
 use super::{Log, LogError, Shared, index};
-use crate::directory::{Cut, Directory};
-use crate::entry::Entry;
+use crate::directory::{Cut, Directory, Refusal};
+use crate::entry::{Entry, Kind};
 use crate::ids::{DeviceId, EntryId, StreamId, WorkspaceId};
 use crate::segments::{Place, SegmentError, SegmentPart};
 use crate::session::{Cursor, Membership, Receipt, Replica, ReplicaError};
@@ -32,6 +32,8 @@ pub struct Excluded {
     pub seq: u64,
     /// Why it does not count.
     pub reason: Exclusion,
+    /// For one that its author might not write where it acts: what it lacked.
+    pub refusal: Option<Refusal>,
 }
 
 impl Shared {
@@ -138,7 +140,7 @@ impl Log {
     ///
     /// If the storage fails.
     pub fn excluded(&self) -> Result<Vec<Excluded>, LogError> {
-        let view = self.view()?;
+        let (view, directory) = (self.view()?, self.directory());
         let mut excluded = Vec::new();
         for (arrival, verdict) in index::verdicts(&view)? {
             let Some(entry) = self.inner.shared.read_at(&view, arrival)? else { continue };
@@ -150,21 +152,27 @@ impl Log {
                 stream: header.stream,
                 seq: header.seq,
                 reason: verdict.reason,
+                refusal: match verdict.reason {
+                    Exclusion::NotAuthorized if header.kind != Kind::Directory => {
+                        directory.may_write(&header.author, &header.auth, &header.key_id).err()
+                    }
+                    _ => None,
+                },
             });
         }
         Ok(excluded)
     }
 
-    /// How far a device's entries are held and count, stream by stream: what a removal of the device
-    /// takes as its cuts. Where its chain forked, the longest branch, ties by smallest id.
+    /// How far the entries of devices are held and count, stream by stream: what a removal of the
+    /// devices takes as its cuts. Where a chain forked, the longest branch, ties by smallest id.
     #[must_use]
-    pub fn cuts_for(&self, device: &DeviceId) -> Vec<Cut> {
+    pub fn cuts_for(&self, devices: &[DeviceId]) -> Vec<Cut> {
         let (frontier, _) = self.frontier();
-        let of_device = frontier.iter().filter(|leaf| leaf.device == *device);
-        let mut cuts: Vec<Cut> = of_device
+        let of_devices = frontier.iter().filter(|leaf| devices.contains(&leaf.device));
+        let mut cuts: Vec<Cut> = of_devices
             .filter_map(|leaf| {
                 let tip = leaf.tips.iter().min_by_key(|tip| (std::cmp::Reverse(tip.seq), tip.id))?;
-                Some(Cut { device: *device, stream: leaf.stream, seq: tip.seq, id: tip.id })
+                Some(Cut { device: leaf.device, stream: leaf.stream, seq: tip.seq, id: tip.id })
             })
             .collect();
         cuts.sort_unstable();

@@ -4,9 +4,11 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 
-use tidelog_log::directory::Role;
+use tidelog_log::directory::{Op, Role};
+use tidelog_log::frames::Code;
 use tidelog_log::ids::{EntryId, StreamId};
 use tidelog_log::log::Draft;
+use tidelog_log::session::SessionError;
 use tidelog_log::storage::MemoryStorage;
 use tidelog_log::testing::TestWorkspace;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -64,6 +66,33 @@ async fn a_relay_that_was_killed_holds_everything_it_acknowledged() {
     sync(&relay.address, relay.key, &other, workspace.device(1)).await.expect("syncs");
     assert_eq!(root(&other), root(&log));
     assert_eq!(other.arrivals(), log.arrivals());
+}
+
+#[tokio::test]
+async fn a_relay_that_was_restarted_still_refuses_who_was_removed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut relay = start(folder.path(), &["--listen", "127.0.0.1:0", "--open"]).await;
+    let workspace = TestWorkspace::new(3);
+    let log = Arc::new(workspace.founder_log(Arc::new(MemoryStorage::new()), 1));
+    let add = Draft::directory(workspace.device(0), vec![workspace.add_user(1, Role::Writer)]);
+    log.commit_blocking(vec![add]).expect("commits");
+    let gone = Arc::new(workspace.empty_log(Arc::new(MemoryStorage::new()), 2));
+    sync(&relay.address, relay.key, &log, workspace.device(0)).await.expect("syncs");
+    sync(&relay.address, relay.key, &gone, workspace.device(1)).await.expect("syncs");
+    let remove = Op::RemoveUser { user: workspace.user(1), cuts: vec![] };
+    log.commit_blocking(vec![Draft::directory(workspace.device(0), vec![remove])]).expect("commits");
+    sync(&relay.address, relay.key, &log, workspace.device(0)).await.expect("syncs");
+    gone.commit_blocking(vec![workspace.draft(1, StreamId([5; 16]), vec![1; 100])]).expect("commits");
+    within(relay.child.kill()).await.expect("kills");
+    relay = start(folder.path(), &["--listen", "127.0.0.1:0"]).await;
+    let refused = sync(&relay.address, relay.key, &gone, workspace.device(1)).await;
+    assert!(
+        matches!(&refused, Err(SessionError::ClosedByPeer(closing)) if closing.code == Code::Removed),
+        "{refused:?}"
+    );
+    let fresh = Arc::new(workspace.empty_log(Arc::new(MemoryStorage::new()), 3));
+    sync(&relay.address, relay.key, &fresh, workspace.device(0)).await.expect("syncs");
+    assert_eq!(fresh.arrivals(), log.arrivals(), "nothing of it was stored");
 }
 
 #[tokio::test]

@@ -23,10 +23,10 @@ use super::client::{Socket, connect, get, session, sync, within};
 /// Sessions of one address that may be unauthenticated at a time.
 const UNAUTHENTICATED_MAX: usize = 8;
 
-struct Site {
+pub(crate) struct Site {
     folder: TempDir,
-    address: String,
-    key: [u8; 32],
+    pub(crate) address: String,
+    pub(crate) key: [u8; 32],
     task: JoinHandle<()>,
 }
 
@@ -36,7 +36,7 @@ impl Drop for Site {
     }
 }
 
-async fn start(configure: impl FnOnce(&mut Config)) -> Site {
+pub(crate) async fn start(configure: impl FnOnce(&mut Config)) -> Site {
     let folder = tempfile::tempdir().expect("a folder");
     let mut config = Config::new(folder.path());
     config.admission.open = true;

@@ -9,17 +9,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use tidelog_log::entry::{Entry, Kind};
-use tidelog_log::ids::{EntryId, StreamId};
+use tidelog_log::ids::EntryId;
 use tidelog_log::log::{Held, LogError};
 
 use super::document::{compact, last_version};
 use super::waiting::{read, waiting_row};
 use super::{Materialiser, Part, Source, Step, Target, Unseal, Unsealed};
 use crate::data::address::{Policy, Scope};
+use crate::data::beacon;
 use crate::data::hlc::Hlc;
 use crate::data::tables::{
-    self, CHANGES, ChangeRow, DOCUMENT_SNAPSHOTS, DOCUMENT_TAILS, DOCUMENT_WAITING, HISTORY, ITEMS, ItemRow,
-    Tables, Unread, Version, WAITING_CLOCK, WAITING_KEYS, change_row, damaged, parse_history,
+    self, CHANGES, DOCUMENT_SNAPSHOTS, DOCUMENT_TAILS, DOCUMENT_WAITING, HISTORY, ITEMS, ItemRow, Tables,
+    UNREADABLE, Version, WAITING_CLOCK, WAITING_KEYS, change_row, damaged, parse_history, parse_unreadable,
 };
 use crate::data::watch::EventKind;
 use crate::document::OpenDocument;
@@ -44,8 +45,10 @@ impl<K: Unseal> Materialiser<K> {
         let mut touched = Touched::new();
         for &arrival in arrivals {
             let entry = held.entry(arrival)?;
-            if entry.header().kind == Kind::Data {
-                self.forget(tables, arrival, &entry, &mut touched)?;
+            match entry.header().kind {
+                Kind::Data => self.forget(tables, arrival, &entry, &mut touched)?,
+                Kind::Beacon => forget_beacon(tables, arrival, &entry)?,
+                Kind::Directory | Kind::Checkpoint => {}
             }
         }
         for (scope, key, lost) in touched.into_values() {
@@ -73,13 +76,10 @@ impl<K: Unseal> Materialiser<K> {
             tables.delete(WAITING_KEYS, &waiting)?;
             return Ok(tables.delete(CHANGES, &change_row(self.place(entry).rows, number))?);
         }
-        let place = self.place(entry);
-        if place.foreign {
-            // It may yet have been applied, before it was known whose the stream is.
-            forget_unread(tables, place.told, entry)?;
-        }
+        // It may yet have been applied, before it was known whose the stream is.
+        forget_unreadable(tables, arrival)?;
         let Some((source, targets)) = self.opened_again(arrival, entry) else {
-            return forget_unread(tables, place.rows, entry);
+            return Ok(());
         };
         tables.delete(WAITING_CLOCK, &waiting_row(&source.hlc.bits().to_be_bytes(), arrival))?;
         for Target { scope, key, .. } in targets {
@@ -99,7 +99,7 @@ impl<K: Unseal> Materialiser<K> {
     fn opened_again(&self, arrival: u64, entry: &Entry) -> Option<(Source, Vec<Target>)> {
         let Unsealed::Plain { hlc, operations } = self.keys.unseal(entry) else { return None };
         let source = self.source(arrival, entry, &self.place(entry), hlc);
-        let targets = self.targets(&source, &operations)?;
+        let targets = self.targets(&source, &operations).ok()?;
         Some((source, targets))
     }
 
@@ -240,18 +240,20 @@ fn history(tables: &dyn Tables, scope: &Scope, key: &str) -> Result<Vec<(Version
     rows.into_iter().collect::<Option<_>>().ok_or_else(|| damaged(HISTORY))
 }
 
-/// Removes the note that an entry makes no sense.
-fn forget_unread(tables: &dyn Tables, rows: StreamId, entry: &Entry) -> Result<(), LogError> {
-    let id = entry.id();
-    let mut row = None;
-    tables.prefix(CHANGES, &rows.0, &mut |key, value| match ChangeRow::decode(value) {
-        Some(ChangeRow::Unread { reason: Unread::Invalid, entry, .. }) if entry == id => {
-            row = Some(key.to_vec());
-            ControlFlow::Break(())
-        }
-        _ => ControlFlow::Continue(()),
-    })?;
-    row.map_or(Ok(()), |row| Ok(tables.delete(CHANGES, &row)?))
+/// Removes the note that an entry cannot be read, if there is one.
+fn forget_unreadable(tables: &dyn Tables, arrival: u64) -> Result<(), LogError> {
+    let row = arrival.to_be_bytes();
+    let Some(note) = tables.get(UNREADABLE, &row)? else { return Ok(()) };
+    let (rows, number, _) = parse_unreadable(&note).ok_or_else(|| damaged(UNREADABLE))?;
+    tables.delete(UNREADABLE, &row)?;
+    Ok(tables.delete(CHANGES, &change_row(rows, number))?)
+}
+
+/// Forgets what a beacon claims.
+fn forget_beacon(tables: &dyn Tables, arrival: u64, entry: &Entry) -> Result<(), LogError> {
+    tables.delete(WAITING_KEYS, &waiting_row(&entry.header().key_id.0, arrival))?;
+    tables.delete(UNREADABLE, &arrival.to_be_bytes())?;
+    Ok(beacon::remove(tables, entry)?)
 }
 
 impl Version {

@@ -8,7 +8,7 @@ use tidelog_log::ids::{CircleId, DeviceId, KeyId, StreamId, UserId};
 
 use crate::data::hlc::Hlc;
 use crate::keys::keyring::Keyring;
-use crate::keys::payload;
+use crate::keys::payload::{self, PayloadError};
 
 /// An entry's payload, as far as this device can read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub(crate) enum Unsealed {
     MissingKey,
     /// It does not open under the key that it names.
     Invalid,
+    /// A newer version sealed it.
+    Newer,
 }
 
 /// Opens payloads and knows whose devices there are.
@@ -106,7 +108,7 @@ pub(crate) fn unseal(keyring: &RwLock<Keyring>, entry: &Entry) -> Unsealed {
         Ok(opened) => Unsealed::Plain { hlc: Hlc::from_bits(opened.hlc), operations: opened.operations },
         Err(error) => {
             tracing::debug!(entry = %entry.id(), %error, "a payload does not open");
-            Unsealed::Invalid
+            if error == PayloadError::Codec { Unsealed::Newer } else { Unsealed::Invalid }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is said of operations before they are written is what becomes of them.
 
 use super::super::*;
-use super::support::{Author, peopled};
+use super::support::{Author, Fixture, peopled};
 use crate::ids::{CircleId, UserId};
 
 #[test]
@@ -78,4 +78,78 @@ fn the_policy_is_that_of_an_owner_who_knew_the_others() {
     fixture.root_writes(vec![Op::Policy(policy(4))]);
     assert_eq!(fixture.directory.policy(), policy(4));
     assert_eq!(fixture.directory.user(&UserId([0; 16])), None);
+}
+
+#[test]
+fn a_device_that_an_equal_removed_can_be_removed_again_from_above_and_then_for_good() {
+    let (mut fixture, [mut owner, mut admin, mut writer, _]) = peopled();
+    let user = fixture.user(&writer);
+    let mut laptop = Author::new(30);
+    let cert = laptop.cert(&fixture.workspace, &user);
+    fixture.write(&mut writer, vec![Op::AddDevice { user, cert }]);
+    let directory = fixture.directory.clone();
+    for (remover, device, outranks) in [
+        (&writer, &laptop, true),
+        (&laptop, &writer, false),
+        (&laptop, &laptop, false),
+        (&admin, &writer, true),
+        (&writer, &admin, false),
+        (&owner, &admin, true),
+    ] {
+        assert_eq!(directory.outranks(&remover.id(), &device.id()), outranks);
+    }
+    let gone = Op::RemoveDevice { device: writer.id(), cuts: vec![] };
+    let check = |fixture: &Fixture, author: &Author| {
+        fixture.directory.check_ops(&author.id(), std::slice::from_ref(&gone))
+    };
+    fixture.write(&mut laptop, vec![gone.clone()]);
+    assert_eq!(check(&fixture, &laptop), Err(Objection::Removed), "it would change nothing");
+    assert_eq!(check(&fixture, &admin), Ok(()));
+    assert!(fixture.directory.outranks(&admin.id(), &writer.id()), "also when it was removed before");
+    fixture.write(&mut admin, vec![gone.clone()]);
+    assert_eq!(check(&fixture, &admin), Err(Objection::Removed));
+    assert_eq!(check(&fixture, &owner), Err(Objection::Removed));
+    let again = Op::RemoveUser { user, cuts: vec![] };
+    fixture.write(&mut owner, vec![again]);
+    assert_eq!(check(&fixture, &owner), Err(Objection::Removed));
+    assert_eq!(fixture.directory.devices_of(&user).len(), 2, "removed ones are known all the same");
+}
+
+#[test]
+fn an_amendment_counts_if_it_moves_a_cut() {
+    let (mut fixture, [owner, mut admin, writer, reader]) = peopled();
+    let stream = crate::ids::StreamId([2; 16]);
+    let amend = |device: &Author, seq| Op::AmendCut {
+        cuts: vec![Cut { device: device.id(), stream, seq, id: EntryId([1; 32]) }],
+    };
+    let check = |fixture: &Fixture, author: &Author, op| fixture.directory.check_ops(&author.id(), &[op]);
+    assert_eq!(
+        check(&fixture, &owner, amend(&writer, 5)),
+        Err(Objection::NotAuthorized),
+        "it is not removed"
+    );
+    let cuts = vec![Cut { device: writer.id(), stream, seq: 3, id: EntryId([1; 32]) }];
+    fixture.write(&mut admin, vec![Op::RemoveDevice { device: writer.id(), cuts }]);
+    assert_eq!(check(&fixture, &admin, amend(&writer, 5)), Ok(()));
+    assert_eq!(check(&fixture, &owner, amend(&writer, 5)), Ok(()));
+    assert_eq!(
+        check(&fixture, &owner, amend(&writer, 2)),
+        Err(Objection::NotAuthorized),
+        "cuts move on only"
+    );
+    assert_eq!(check(&fixture, &reader, amend(&writer, 5)), Err(Objection::NotAuthorized));
+}
+
+#[test]
+fn an_entry_has_room_for_so_many_cuts_and_parents() {
+    let cut = Cut {
+        device: DeviceId([1; 32]),
+        stream: crate::ids::StreamId([2; 16]),
+        seq: 1,
+        id: EntryId([1; 32]),
+    };
+    let parents = (0..16).map(|number| EntryId([number; 32])).collect();
+    let ops = vec![Op::RemoveDevice { device: DeviceId([1; 32]), cuts: vec![cut; CUTS_MAX] }];
+    let bytes = Body { parents, ops }.encode().expect("fits");
+    assert!(crate::entry::DIRECTORY_PAYLOAD_MAX - bytes.len() < 1_024, "there is little room left");
 }
