@@ -204,10 +204,7 @@ impl Workspace {
         for cuts in rest.chunks(CUTS_MAX) {
             engine.commit_directory(vec![Op::AmendCut { cuts: cuts.to_vec() }]).await?;
         }
-        if engine.check_writer(&circle, &engine.log.directory()).is_ok() {
-            engine.prepare_to_write(circle).await?;
-        }
-        Ok(())
+        engine.renew_keys().await
     }
 
     /// When members make new keys without another reason.
