@@ -176,7 +176,6 @@ impl Keyring {
     }
 
     /// The epochs that this device was to read and whose key it did not get, with whoever made them.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the list of warnings"))]
     pub(crate) fn mismatched(&self) -> Vec<(EntryId, DeviceId)> {
         let lacking = self.mismatched.iter().filter(|(_, (_, key_id))| !self.keys.contains_key(key_id));
         lacking.map(|(entry, (author, _))| (*entry, *author)).collect()

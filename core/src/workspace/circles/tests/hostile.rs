@@ -1,6 +1,5 @@
 //! What members do who keep to the formats and not to the rules; and what looks like it.
 
-use tidelog_log::crypto::Signer as _;
 use tidelog_log::directory::Body;
 use tidelog_log::entry::{Entry, Header, Kind, payload_hash};
 use tidelog_log::ids::EntryId;
@@ -55,8 +54,7 @@ async fn who_acts_where_a_circles_key_is_not_known_yet_does_not_write_into_the_c
         let key_id = world.writes_with(0, circle).expect("a key");
         Arc::clone(keyring.get(&key_id).expect("is held"))
     };
-    let scope =
-        Scope { stream: database.rows, collection: "items".into(), policy: Policy::Lww, owner: None };
+    let scope = Scope { stream: database.rows, collection: "items".into(), policy: Policy::Lww, owner: None };
     let action = Action::put(&Value::Int(2)).expect("encodes");
     let operations = Operations::one(&scope, "a", action).encode();
     let plaintext = Plaintext::new(reader.clock.next().bits(), &operations).expect("fits");
