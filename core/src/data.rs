@@ -17,7 +17,7 @@ mod key;
 pub(crate) mod key_uses;
 pub(crate) mod live;
 pub(crate) mod materialise;
-mod operation;
+pub(crate) mod operation;
 pub(crate) mod path;
 pub(crate) mod query;
 pub(crate) mod read;

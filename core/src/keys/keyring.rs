@@ -13,7 +13,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use tidelog_log::directory::{CircleSettings, Directory, Epoch, History, NextEpoch, Op, Role, Wrap};
+use tidelog_log::directory::{
+    CircleSettings, Directory, Epoch, History, NextEpoch, Op, Role, SEALED_KEY_LEN, Wrap,
+};
 use tidelog_log::env::Random;
 use tidelog_log::ids::{CircleId, DeviceId, EntryId, KeyId, UserId, WorkspaceId};
 
@@ -396,9 +398,9 @@ impl Plan {
 
     /// The epoch, with the earlier keys that it must seal.
     ///
-    /// An earlier key that this device cannot open, or that who comes later must not have, is stood in
-    /// for by random bytes: readers find that these are not what was committed to, and nobody is kept
-    /// from writing.
+    /// An earlier key that this device cannot open is stood in for by random bytes: readers find that
+    /// these are not what was committed to, and nobody is kept from writing. Where who comes later must
+    /// not have it, there are zeros.
     fn epoch(
         self,
         name: &NameKey,
@@ -409,9 +411,11 @@ impl Plan {
         let key = EpochKey::generate(random);
         let label = EpochLabel { workspace, circle, epoch: next.epoch, commit: key.commit() };
         let seal_previous = |key_id: &KeyId| {
+            if history == History::FromJoin {
+                return (*key_id, [0; SEALED_KEY_LEN]);
+            }
             let stand_in = || Arc::new(EpochKey::generate(random));
-            let known = known.get(key_id).filter(|_| history == History::Full);
-            let previous = known.cloned().unwrap_or_else(stand_in);
+            let previous = known.get(key_id).cloned().unwrap_or_else(stand_in);
             (*key_id, epoch::seal_previous(&key, &label, key_id, &previous, random))
         };
         Ok(Op::KeyEpoch {

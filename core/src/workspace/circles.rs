@@ -198,10 +198,7 @@ impl Workspace {
         let signer = engine.signer();
         engine.check_intent(&*signer, &entries[0])?;
         engine.commit_directory_entries(&signer, entries).await?;
-        if engine.check_writer(&circle, &engine.log.directory()).is_ok() {
-            engine.prepare_to_write(circle).await?;
-        }
-        Ok(())
+        engine.renew_keys().await
     }
 
     /// When members make new keys without another reason.

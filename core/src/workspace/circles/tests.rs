@@ -1,5 +1,6 @@
 //! Circles over several workspaces of one program.
 
+mod hostile;
 mod misplaced;
 mod random;
 mod renewal;

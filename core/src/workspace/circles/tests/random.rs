@@ -71,8 +71,79 @@ async fn play(history: History, steps: Vec<Step>) {
     }
 }
 
+/// What happens while not everybody knows of everything.
+#[derive(Debug, Clone, Copy)]
+enum Apart {
+    Step(Step),
+    Meet(usize, usize),
+}
+
+fn apart() -> impl Strategy<Value = Apart> {
+    prop_oneof![
+        3 => step().prop_map(Apart::Step),
+        2 => (0..=WRITERS, 0..=WRITERS).prop_map(|(one, two)| Apart::Meet(one, two)),
+    ]
+}
+
+/// A write: its key, whom its writer took for members, and who was in the circle then or came later.
+struct Sealed {
+    key: KeyId,
+    known: [bool; WRITERS + 1],
+    inside: [bool; WRITERS + 1],
+}
+
+async fn play_apart(history: History, steps: Vec<Apart>) {
+    let world = World::new(WRITERS).await;
+    let circle = world.circle(CircleOptions { history, recoverable: true }, &[1]).await;
+    let mut inside = [true, true, false, false];
+    let mut sealed: Vec<Sealed> = Vec::new();
+    for (number, step) in steps.into_iter().enumerate() {
+        match step {
+            Apart::Meet(one, two) if one != two => {
+                world.devices[one].sync_with(&world.devices[two]).await.expect("syncs");
+            }
+            Apart::Meet(..) => {}
+            Apart::Step(Step::Add(who)) => {
+                world.add(circle, who).await;
+                inside[who] = true;
+                sealed.iter_mut().for_each(|write| write.inside[who] = true);
+            }
+            Apart::Step(Step::Remove(who)) => {
+                // Perhaps it is not in it.
+                let removed = world.devices[0].remove_from_circle(circle, world.user(who)).await;
+                assert!(removed.is_ok() || kind(removed) == ErrorKind::NotFound);
+                inside[who] = false;
+            }
+            Apart::Step(Step::Write(who)) => {
+                let seen = world.devices[who].circles().expect("reads").remove(0);
+                let member = |number| seen.members.iter().any(|member| member.user == world.user(number));
+                let known: [bool; WRITERS + 1] = std::array::from_fn(member);
+                let written = world.items(who, circle).put(&number.to_string(), &1).await;
+                if known[who] && seen.readable {
+                    written.expect("a member writes");
+                    let key = world.writes_with(who, circle).expect("a key");
+                    sealed.push(Sealed { key, known, inside });
+                } else {
+                    assert_eq!(kind(written), ErrorKind::NotAuthorized);
+                }
+            }
+        }
+    }
+    world.sync().await;
+    for Sealed { key, known, inside } in sealed {
+        for who in 0..=WRITERS {
+            let holds = world.holds(who, &key);
+            assert!(holds || !known[who], "{who} is in what the writer took for the circle");
+            let may = known[who] || (history == History::Full && inside[who]);
+            assert!(may || !holds, "{who} was not, and came with no history");
+        }
+    }
+    let roots = world.devices.iter().map(|device| device.stats().expect("reads").root);
+    assert!(roots.clone().all(|root| Some(root) == roots.clone().next()), "all hold the same");
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 
     #[test]
     fn exactly_the_members_open_what_was_written(
@@ -82,5 +153,15 @@ proptest! {
         let history = if full { History::Full } else { History::FromJoin };
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("starts");
         runtime.block_on(play(history, steps));
+    }
+
+    #[test]
+    fn nobody_opens_what_was_written_by_whoever_knew_that_it_left(
+        full in any::<bool>(),
+        steps in prop::collection::vec(apart(), 1..24),
+    ) {
+        let history = if full { History::Full } else { History::FromJoin };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("starts");
+        runtime.block_on(play_apart(history, steps));
     }
 }
