@@ -340,6 +340,7 @@ export interface Invite {
   usesLeft: number
   autoApprove: boolean
   sameUser: boolean
+  circles: Array<string>
 }
 
 /** What an invite allows. */
@@ -350,6 +351,7 @@ export interface InviteOptions {
   autoApprove: boolean
   uses?: number
   sameUser: boolean
+  circles?: Array<string>
 }
 
 /** r" An item with its key. */
@@ -374,6 +376,7 @@ export interface JoinRequest {
   device: string
   role: string
   sameUser: boolean
+  circles: Array<string>
   requestedMs: number
 }
 

@@ -3,6 +3,7 @@
 //! Owns the engine and its links. All handles are cheap to clone and stay usable until
 //! [`Workspace::shutdown`]; after that every call answers `closed`.
 
+mod admission;
 mod backup;
 mod beacons;
 mod by_hand;

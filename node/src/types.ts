@@ -83,6 +83,8 @@ export interface JoinRequest {
   readonly role: Role
   /** Whether it is to be another device of this user. */
   readonly sameUser: boolean
+  /** The circles that the invite leads into. */
+  readonly circles: string[]
   readonly requested: Date
 }
 

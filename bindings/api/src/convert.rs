@@ -4,6 +4,7 @@ use tidelog::Value;
 
 use crate::error::{Error, Result};
 use crate::stream::Source;
+use crate::types::circle_id;
 use crate::types::{
     BackupInfo, BackupReport, Change, Changes, CollectionOptions, Device, Event, ExcludedEntry, Invite,
     InviteOptions, Item, JoinOptions, JoinRequest, LinkEvent, LinkState, LogChange, Me, Member, Page, Policy,
@@ -147,6 +148,7 @@ impl TryFrom<InviteOptions> for tidelog::InviteOptions {
         core.auto_approve = options.auto_approve;
         core.uses = options.uses.unwrap_or(core.uses);
         core.same_user = options.same_user;
+        core.circles = options.circles.iter().map(|id| circle_id(id)).collect::<Result<_>>()?;
         Ok(core)
     }
 }
@@ -162,6 +164,7 @@ impl From<tidelog::Invite> for Invite {
             uses_left: invite.uses_left,
             auto_approve: invite.auto_approve,
             same_user: invite.same_user,
+            circles: invite.circles.into_iter().map(text).collect(),
         }
     }
 }
@@ -174,6 +177,7 @@ impl From<tidelog::JoinRequest> for JoinRequest {
             device: text(request.device),
             role: text(request.role),
             same_user: request.same_user,
+            circles: request.circles.into_iter().map(text).collect(),
             requested_ms: time_ms(request.requested_ms),
         }
     }

@@ -235,6 +235,8 @@ pub struct InviteOptions {
     pub uses: Option<u32>,
     /// Whether it is for another device of this user, instead of for another user.
     pub same_user: bool,
+    /// The circles that the new user comes into, with the same role.
+    pub circles: Vec<String>,
 }
 
 /// An invite.
@@ -256,6 +258,8 @@ pub struct Invite {
     pub auto_approve: bool,
     /// Whether it is for another device of this user.
     pub same_user: bool,
+    /// The circles that the new user comes into.
+    pub circles: Vec<String>,
 }
 
 impl std::fmt::Debug for Invite {
@@ -277,6 +281,8 @@ pub struct JoinRequest {
     pub role: String,
     /// Whether it is to be another device of this user.
     pub same_user: bool,
+    /// The circles that the invite leads into.
+    pub circles: Vec<String>,
     /// When it asked, by its clock.
     pub requested_ms: i64,
 }

@@ -118,6 +118,7 @@ given! {
         uses_left: u32 = same,
         auto_approve: bool = same,
         same_user: bool = same,
+        circles: Vec<String> = same,
     }
     /// A device that asks to join.
     JoinRequest {
@@ -126,6 +127,7 @@ given! {
         device: String = same,
         role: String = same,
         same_user: bool = same,
+        circles: Vec<String> = same,
         requested_ms: f64 = time,
     }
     /// A user.
@@ -389,12 +391,14 @@ pub struct InviteOptions {
     pub auto_approve: bool,
     pub uses: Option<u32>,
     pub same_user: bool,
+    pub circles: Option<Vec<String>>,
 }
 
 impl From<InviteOptions> for api::InviteOptions {
     fn from(options: InviteOptions) -> Self {
-        let InviteOptions { relay, role, expires_in_ms, auto_approve, uses, same_user } = options;
-        Self { relay, role, expires_in_ms: expires_in_ms.map(ms), auto_approve, uses, same_user }
+        let InviteOptions { relay, role, expires_in_ms, auto_approve, uses, same_user, circles } = options;
+        let (expires_in_ms, circles) = (expires_in_ms.map(ms), circles.unwrap_or_default());
+        Self { relay, role, expires_in_ms, auto_approve, uses, same_user, circles }
     }
 }
 

@@ -107,8 +107,8 @@ dictionaries! {
     Version { entry, author, user, hlc_ms, kind, value, local }
     Change { kind, database, collection, owner, key, old, new, author, hlc_ms, local, entry }
     Me { user, device, role, profile }
-    Invite { id, uri, expires_ms, role, relay, uses_left, auto_approve, same_user }
-    JoinRequest { id, profile, device, role, same_user, requested_ms }
+    Invite { id, uri, expires_ms, role, relay, uses_left, auto_approve, same_user, circles }
+    JoinRequest { id, profile, device, role, same_user, circles, requested_ms }
     Member { user, role, profile, devices, me }
     Device { device, user, added_by, me }
     SyncReport { sent, received, bytes_sent, bytes_received, round_trips }

@@ -165,7 +165,8 @@ impl Workspace {
         same_user: bool,
         on: On<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let options = InviteOptions { relay, role, expires_in_ms, auto_approve, uses, same_user };
+        let circles = Vec::new();
+        let options = InviteOptions { relay, role, expires_in_ms, auto_approve, uses, same_user, circles };
         make(py, self.0.invite(options), on)
     }
 

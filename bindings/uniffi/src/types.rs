@@ -123,6 +123,7 @@ pub struct InviteOptions {
     pub auto_approve: bool,
     pub uses: Option<u32>,
     pub same_user: bool,
+    pub circles: Vec<String>,
 }
 
 #[uniffi::remote(Record)]
@@ -135,6 +136,7 @@ pub struct Invite {
     pub uses_left: u32,
     pub auto_approve: bool,
     pub same_user: bool,
+    pub circles: Vec<String>,
 }
 
 #[uniffi::remote(Record)]
@@ -144,6 +146,7 @@ pub struct JoinRequest {
     pub device: String,
     pub role: String,
     pub same_user: bool,
+    pub circles: Vec<String>,
     pub requested_ms: i64,
 }
 

@@ -240,6 +240,9 @@ pub(crate) struct Invite {
     /// Admit whoever asks with the link while this device syncs, without `approve`
     #[arg(long)]
     pub(crate) auto_approve: bool,
+    /// Circle that the new member comes into, by name or id; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) circle: Vec<String>,
     /// The link is for another device of yours, not for another person
     #[arg(long)]
     pub(crate) my_device: bool,

@@ -7,7 +7,7 @@ use std::path::Path;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
-use tidelog::{InviteOptions, JoinOptions, JoinRequest, Role, Workspace};
+use tidelog::{Circle, CircleId, InviteOptions, JoinOptions, JoinRequest, Role, Workspace};
 
 use crate::args::{self, InviteRole};
 use crate::data::time;
@@ -32,6 +32,7 @@ pub(crate) async fn invite(command: &args::Invite, source: &Source, output: &Out
         auto_approve: command.auto_approve,
         uses: command.uses,
         same_user: command.my_device,
+        circles: circles(&workspace, &command.circle)?,
     };
     let invite = workspace.invite(options).await?;
     workspace.shutdown().await?;
@@ -56,6 +57,26 @@ pub(crate) async fn invite(command: &args::Invite, source: &Source, output: &Out
         }
     });
     Ok(Outcome::Done)
+}
+
+/// The circles of these names or ids.
+fn circles(workspace: &Workspace, names: &[String]) -> Result<Vec<CircleId>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let circles = workspace.circles()?;
+    let find = |name: &String| {
+        let named = |circle: &&Circle| circle.name.as_ref() == Some(name) || circle.id.to_string() == *name;
+        match circles.iter().filter(named).map(|circle| circle.id).collect::<Vec<_>>()[..] {
+            [circle] => Ok(circle),
+            [] => Err(Failure {
+                code: "not_found",
+                text: format!("there is no circle `{name}` for this device"),
+            }),
+            _ => Err(Failure::usage(format!("there are several circles `{name}`: give the id of one"))),
+        }
+    };
+    names.iter().map(find).collect()
 }
 
 fn without_relay(failure: Failure) -> Failure {
@@ -87,6 +108,7 @@ pub(crate) async fn invites(path: &Path, source: &Source, output: &Output) -> Re
             "expires_ms": invite.expires_ms,
             "auto_approve": invite.auto_approve,
             "relay": invite.relay,
+            "circles": invite.circles.iter().map(ToString::to_string).collect::<Vec<_>>(),
         }));
     }
     if !invites.is_empty() && !output.is_json() {

@@ -106,9 +106,13 @@ impl Workspace {
     /// `invite_expired` if the invite was withdrawn, used up or has expired, unless the asker was
     /// admitted before; `too_large` if 64 wait for this invite already; what approving brings.
     pub async fn receive_request(&self, request: &[u8]) -> Result<JoinRequest> {
-        let request = self.inner.desk.receive(request)?;
-        let desk = Arc::clone(&self.inner.desk);
-        blocking(move || desk.admit_if_preapproved(&request.id).map(|()| request)).await
+        let desk = &self.inner.desk;
+        let request = desk.receive(request)?;
+        let member = self.inner.engine.log.directory().is_member(&request.device);
+        if !member && desk.is_preapproved(&request.id) {
+            self.admit(&request.id).await?;
+        }
+        Ok(request)
     }
 
     /// What somebody whose request was approved needs to begin, to be brought to them by any way,

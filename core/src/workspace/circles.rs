@@ -254,7 +254,7 @@ impl Engine {
 }
 
 /// A circle that somebody made.
-fn known(directory: &Directory, id: &CircleId) -> Result<directory::Circle> {
+pub(super) fn known(directory: &Directory, id: &CircleId) -> Result<directory::Circle> {
     let circle = directory.circle(id).filter(|circle| circle.id != CircleId::WORKSPACE);
     circle.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no circle {id}")))
 }

@@ -25,7 +25,7 @@ use super::recover::commit;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::keys::keyring::Recipient;
-use crate::net::{MailDesk, OpenBox};
+use crate::net::OpenBox;
 
 /// Requests that are kept for one invite.
 const REQUESTS_MAX: usize = 64;
@@ -39,8 +39,8 @@ const REMEMBER_MAX: usize = 64;
 pub(super) struct Asked {
     pub(super) request: JoinRequest,
     pub(super) link: InviteLink,
+    pub(super) user: UserId,
     cert: DeviceCert,
-    user: UserId,
     invite: String,
 }
 
@@ -141,6 +141,23 @@ impl Desk {
             !directory.is_member(&asked.request.device) && self.closed(&asked.invite).is_none()
         };
         asked.into_iter().filter(waits).map(|asked| asked.request).collect()
+    }
+
+    /// The mailboxes to hold open; also those of invites that are used up or withdrawn, so that the
+    /// relay closes them.
+    pub(super) fn boxes(&self) -> Vec<OpenBox> {
+        let now_ms = self.engine.wall.now_ms();
+        let invites = self.local().invites.into_iter();
+        let boxes = invites.filter(|invite| invite.relay.is_some() && invite.expires_ms > now_ms);
+        let boxes = boxes.filter_map(|invite| {
+            let link = InviteLink::parse(&invite.uri).ok()?;
+            Some(OpenBox {
+                mailbox: BoxId(link.mailbox()),
+                token_hash: sha256(&[&link.token()]),
+                expires_ms: if invite.closed(now_ms).is_none() { invite.expires_ms } else { 0 },
+            })
+        });
+        boxes.collect()
     }
 
     /// A request that came.
@@ -244,23 +261,16 @@ impl Desk {
         Ok(ops)
     }
 
-    /// Admits everybody whose invite says so. Blocks on the disk.
-    pub(super) fn admit_preapproved(&self) {
-        for request in self.requests() {
-            match self.admit_if_preapproved(&request.id) {
-                // Others were faster with the last use.
-                Err(error) if error.kind() == ErrorKind::InviteExpired => {}
-                Err(error) => tracing::warn!(%error, "a pre-approved request was not admitted"),
-                Ok(()) => {}
-            }
-        }
+    /// Whoever waits and is to be admitted at once.
+    pub(super) fn preapproved(&self) -> Vec<String> {
+        let waiting = self.requests().into_iter().map(|request| request.id);
+        waiting.filter(|request| self.is_preapproved(request)).collect()
     }
 
-    /// Admits whoever asked if the invite says so. Blocks on the disk.
-    pub(super) fn admit_if_preapproved(&self, request: &str) -> Result<()> {
-        let Some(asked) = self.asked(request) else { return Ok(()) };
-        let preapproved = |invite: &InviteRecord| invite.id == asked.invite && invite.auto_approve;
-        if self.local().invites.iter().any(preapproved) { self.admit(request) } else { Ok(()) }
+    /// Whether the invite of a request says that whoever asks is admitted at once.
+    pub(super) fn is_preapproved(&self, request: &str) -> bool {
+        let invite = self.asked(request).map(|asked| asked.invite);
+        self.local().invites.into_iter().any(|known| Some(known.id) == invite && known.auto_approve)
     }
 
     /// The relay of the invite that a request came with.
@@ -279,10 +289,11 @@ fn read(invite: &InviteRecord, link: InviteLink, sealed: &[u8]) -> Option<Asked>
         device: cert.sign_pk,
         role: invite.role.parse().ok()?,
         same_user: link.user.is_some(),
+        circles: invite.circles(),
         requested_ms: letter.requested_ms,
     };
     let user = link.user.unwrap_or_else(|| user_id(&link.workspace, &cert.sign_pk));
-    Some(Asked { request, link, cert, user, invite: invite.id.clone() })
+    Some(Asked { request, link, user, cert, invite: invite.id.clone() })
 }
 
 fn too_late(why: &str) -> Error {
@@ -293,32 +304,4 @@ fn too_late(why: &str) -> Error {
 fn not_allowed() -> Error {
     let text = "the role of this user does not allow admitting, or the device was removed for good";
     Error::new(ErrorKind::NotAuthorized, text)
-}
-
-/// What links see of the desk. Letters that admit somebody at once do so in a task of their own.
-pub(super) struct DeskHandle(pub(super) Arc<Desk>);
-
-impl MailDesk for DeskHandle {
-    /// Also names the boxes of invites that are used up or withdrawn, so that the relay closes them.
-    fn boxes(&self) -> Vec<OpenBox> {
-        let now_ms = self.0.engine.wall.now_ms();
-        let invites = self.0.local().invites.into_iter();
-        let boxes = invites.filter(|invite| invite.relay.is_some() && invite.expires_ms > now_ms);
-        let boxes = boxes.filter_map(|invite| {
-            let link = InviteLink::parse(&invite.uri).ok()?;
-            Some(OpenBox {
-                mailbox: BoxId(link.mailbox()),
-                token_hash: sha256(&[&link.token()]),
-                expires_ms: if invite.closed(now_ms).is_none() { invite.expires_ms } else { 0 },
-            })
-        });
-        boxes.collect()
-    }
-
-    fn letter(&self, mailbox: BoxId, _slot: u32, letter: Vec<u8>) {
-        if self.0.take(mailbox, &letter) {
-            let desk = Arc::clone(&self.0);
-            tokio::task::spawn_blocking(move || desk.admit_preapproved());
-        }
-    }
 }

@@ -5,10 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use tidelog_log::directory::Role;
 use tidelog_log::env::random_array;
-use tidelog_log::ids::{DeviceId, UserId};
+use tidelog_log::ids::{CircleId, DeviceId, UserId};
 
 use super::Workspace;
-use super::create::blocking;
+use super::circles::known;
 use super::invite_link::{InviteLink, Meeting};
 use super::local::InviteRecord;
 use crate::error::{Error, ErrorKind, Result};
@@ -18,6 +18,9 @@ use crate::net::RelayAddress;
 const EXPIRY_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1_000;
 /// Invites that a device may have open at once.
 const INVITES_MAX: usize = 64;
+
+/// Circles that one invite leads into.
+const CIRCLES_MAX: usize = 64;
 
 /// What an invite allows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +41,9 @@ pub struct InviteOptions {
     pub uses: u32,
     /// Whether the invite is for another device of this user, instead of for another user.
     pub same_user: bool,
+    /// The circles that the new user comes into, with the same role; this device must be able to
+    /// write in them. At most 64, and none if `same_user`: another device is in its user's circles.
+    pub circles: Vec<CircleId>,
 }
 
 impl Default for InviteOptions {
@@ -50,6 +56,7 @@ impl Default for InviteOptions {
             auto_approve: false,
             uses: 1,
             same_user: false,
+            circles: Vec::new(),
         }
     }
 }
@@ -81,6 +88,8 @@ pub struct Invite {
     pub auto_approve: bool,
     /// Whether it is for another device of this user.
     pub same_user: bool,
+    /// The circles that the new user comes into.
+    pub circles: Vec<CircleId>,
 }
 
 impl fmt::Debug for Invite {
@@ -94,6 +103,7 @@ impl Invite {
     fn of(record: InviteRecord) -> Option<Self> {
         Some(Self {
             role: record.role.parse().ok()?,
+            circles: record.circles(),
             same_user: InviteLink::parse(&record.uri).ok()?.user.is_some(),
             id: record.id,
             uri: record.uri,
@@ -118,6 +128,8 @@ pub struct JoinRequest {
     pub role: Role,
     /// Whether it is to be another device of this user.
     pub same_user: bool,
+    /// The circles that the invite leads into.
+    pub circles: Vec<CircleId>,
     /// When it was asked, by the asker's clock, in milliseconds since 1970.
     pub requested_ms: u64,
 }
@@ -130,7 +142,8 @@ impl Workspace {
     /// # Errors
     ///
     /// `not_authorized` unless this user is an admin or owner and above the role;
-    /// `invalid_argument` for no uses or a time beyond 30 days; `too_large` if 64 invites are open;
+    /// `not_found` for a circle that does not exist, `not_admitted` or `not_authorized` for one that
+    /// this device cannot write in; `invalid_argument` for no uses or a time beyond 30 days; `too_large` if 64 invites are open;
     /// `network` and `relay_refused` from the relay.
     pub async fn invite(&self, options: InviteOptions) -> Result<Invite> {
         let me = self.me()?;
@@ -142,6 +155,7 @@ impl Workspace {
         if options.uses == 0 || options.expires_in_ms == 0 || options.expires_in_ms > EXPIRY_MS_MAX {
             return Err(invalid("an invite has at least one use, and is open for at most 30 days"));
         }
+        self.check_circles(&options)?;
         let desk = &self.inner.desk;
         if desk.open_invites().len() >= INVITES_MAX {
             return Err(Error::new(ErrorKind::TooLarge, "too many invites are open: withdraw some"));
@@ -171,7 +185,7 @@ impl Workspace {
             auto_approve: options.auto_approve,
             uses_left: options.uses,
             withdrawn: false,
-            circles: Vec::new(),
+            circles: options.circles.iter().map(ToString::to_string).collect(),
         };
         let invite = Invite::of(record.clone()).expect("a record made here makes sense");
         desk.keep(record)?;
@@ -180,6 +194,18 @@ impl Workspace {
             self.sync(relay).await?;
         }
         Ok(invite)
+    }
+
+    fn check_circles(&self, options: &InviteOptions) -> Result<()> {
+        if options.circles.len() > CIRCLES_MAX || (options.same_user && !options.circles.is_empty()) {
+            let text = "an invite leads into at most 64 circles, and one for another device into none";
+            return Err(Error::new(ErrorKind::InvalidArgument, text));
+        }
+        let directory = self.inner.engine.log.directory();
+        options.circles.iter().try_for_each(|circle| {
+            known(&directory, circle)?;
+            self.inner.engine.check_writer(circle, &directory)
+        })
     }
 
     /// The invites of this device that can still be used.
@@ -215,7 +241,7 @@ impl Workspace {
         Ok(self.inner.desk.requests())
     }
 
-    /// Admits somebody who asks to join, and tells the relay of the invite, if it has one, so that
+    /// Admits somebody who asks to join, takes them into the circles of the invite, and tells the relay of the invite, if it has one, so that
     /// they can go on at once.
     ///
     /// # Errors
@@ -226,14 +252,12 @@ impl Workspace {
     ///
     /// # Cancellation
     ///
-    /// Once begun, the admission takes place.
+    /// Once begun, the admission takes place; repeat it for the circles.
     pub async fn approve(&self, request: &str) -> Result<()> {
         if self.inner.desk.asked(request).is_none() {
             self.requests().await?;
         }
-        let desk = std::sync::Arc::clone(&self.inner.desk);
-        let id = request.to_owned();
-        blocking(move || desk.admit(&id)).await?;
+        self.admit(request).await?;
         match self.inner.desk.relay_of(request) {
             Some(relay) => self.sync(&relay).await.map(drop),
             None => Ok(()),

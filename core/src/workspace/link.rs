@@ -7,7 +7,7 @@ use tidelog_log::ids::StreamId;
 use tidelog_log::session::Direction;
 use tidelog_log::trie::Filter;
 
-use super::desk::DeskHandle;
+use super::admission::DeskHandle;
 use super::{Workspace, beacons, copies};
 use crate::data::LogHandle;
 use crate::engine::PresentDevice;
@@ -93,7 +93,7 @@ impl Workspace {
             signer: Arc::new(PresentDevice(Arc::clone(engine))),
             bans: Arc::clone(&engine.bans),
             changed: engine.changed.subscribe(),
-            mail: Arc::new(DeskHandle(Arc::clone(&self.inner.desk))),
+            mail: Arc::new(DeskHandle(Arc::downgrade(&self.inner))),
             streams: Filter::All,
             direction: Direction::Both,
             synced: copies::when_synced(&self.inner),

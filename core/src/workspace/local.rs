@@ -2,6 +2,7 @@
 //! joining. Sealed under a key of the device, because invites are secrets; replaced as a whole.
 
 use serde::{Deserialize, Serialize};
+use tidelog_log::ids::CircleId;
 use tidelog_log::storage::{Storage, read_file, replace_file};
 
 use crate::engine::io_kind;
@@ -30,12 +31,17 @@ pub(crate) struct InviteRecord {
     pub(crate) uses_left: u32,
     #[serde(default)]
     pub(crate) withdrawn: bool,
-    /// The circles that the new user comes into.
+    /// The circles that the new user comes into, by id.
     #[serde(default)]
     pub(crate) circles: Vec<String>,
 }
 
 impl InviteRecord {
+    /// The circles that the new user comes into.
+    pub(crate) fn circles(&self) -> Vec<CircleId> {
+        self.circles.iter().filter_map(|circle| circle.parse().ok()).collect()
+    }
+
     /// Why the invite admits nobody any more.
     pub(crate) fn closed(&self, now_ms: u64) -> Option<&'static str> {
         if self.withdrawn {

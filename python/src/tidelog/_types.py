@@ -108,6 +108,7 @@ class JoinRequest:
     device: str
     role: Role
     same_user: bool
+    circles: list[str]
     requested: datetime
 
 

@@ -106,7 +106,7 @@ public final class Workspace: Sendable {
     ) async throws -> Invite {
         let options = InviteOptions(
             relay: relay, role: role?.rawValue, expiresInMs: milliseconds(expires), autoApprove: autoApprove,
-            uses: try uses.map { try count("uses", $0) }, sameUser: sameUser)
+            uses: try uses.map { try count("uses", $0) }, sameUser: sameUser, circles: [])
         return Invite(try await later { [native] in try await native.invite(options: options) })
     }
 

@@ -12,7 +12,7 @@ use tidelog_log::testing::START_MS;
 use super::*;
 use crate::value::Value;
 use crate::workspace::testing::{items, raw};
-use crate::workspace::{Invite, InviteOptions};
+use crate::workspace::{CircleOptions, History, Invite, InviteOptions};
 
 /// Disks and a clock that all share.
 struct World {
@@ -414,4 +414,62 @@ async fn without_a_relay_nobody_waits_at_one() {
     assert_eq!(kind(joined), ErrorKind::InvalidArgument);
     let opened = Workspace::open_in(world.on(&disk, 2), raw(2)).await;
     assert_eq!(kind(opened), ErrorKind::NotAWorkspace);
+}
+
+#[tokio::test]
+async fn an_invite_leads_into_its_circles_and_no_others() {
+    let world = World::new();
+    let ada = world.ada().await;
+    for history in [History::Full, History::FromJoin] {
+        let make = |name| ada.create_circle(name, CircleOptions { history, recoverable: true });
+        let (board, other) = (make("Board").await.expect("makes").id, make("Other").await.expect("makes").id);
+        for circle in [board, other] {
+            let minutes = ada.database_in("minutes", circle).collection::<Value>("items");
+            minutes.put("before", &Value::Int(1)).await.expect("writes");
+        }
+        let invited = invite(&ada, |options| options.circles = vec![board]).await;
+        assert_eq!(invited.circles, [board]);
+        let bob = world.join(2, &ada, &invited, "").await;
+        let read = |circle| bob.database_in("minutes", circle).collection::<Value>("items").get("before");
+        assert_eq!(read(board).expect("reads"), Some(Value::Int(1)), "{history:?}");
+        assert_ne!(read(other).ok().flatten(), Some(Value::Int(1)), "{history:?}");
+        let readable = bob.circles().expect("reads").into_iter().filter(|circle| circle.readable);
+        assert_eq!(
+            readable.map(|circle| (circle.id, circle.name)).collect::<Vec<_>>(),
+            [(board, Some("Board".to_owned()))]
+        );
+        let minutes = bob.database_in("minutes", board).collection::<Value>("items");
+        minutes.put("after", &Value::Int(2)).await.expect("writes");
+        ada.sync_with(&bob).await.expect("syncs");
+        let minutes = ada.database_in("minutes", board).collection::<Value>("items");
+        assert_eq!(minutes.get("after").expect("reads"), Some(Value::Int(2)));
+    }
+}
+
+#[tokio::test]
+async fn a_second_device_is_in_the_circles_of_its_user() {
+    let world = World::new();
+    let ada = world.ada().await;
+    let board = ada.create_circle("Board", CircleOptions::default()).await.expect("makes").id;
+    let minutes = ada.database_in("minutes", board).collection::<Value>("items");
+    minutes.put("before", &Value::Int(1)).await.expect("writes");
+    let own = invite(&ada, |options| options.same_user = true).await;
+    let phone = world.join(2, &ada, &own, "").await;
+    let minutes = phone.database_in("minutes", board).collection::<Value>("items");
+    assert_eq!(minutes.get("before").expect("reads"), Some(Value::Int(1)));
+}
+
+#[tokio::test]
+async fn circles_that_an_invite_cannot_lead_into_are_refused() {
+    let world = World::new();
+    let ada = world.ada().await;
+    let board = ada.create_circle("Board", CircleOptions::default()).await.expect("makes").id;
+    let admin = invite(&ada, |options| options.role = Role::Admin).await;
+    let bob = world.join(2, &ada, &admin, "Bob").await;
+    let with = |circles: Vec<CircleId>, same_user| InviteOptions { circles, same_user, ..Default::default() };
+    assert_eq!(kind(ada.invite(with(vec![CircleId([9; 16])], false)).await), ErrorKind::NotFound);
+    assert_eq!(kind(ada.invite(with(vec![CircleId::WORKSPACE], false)).await), ErrorKind::NotFound);
+    assert_eq!(kind(ada.invite(with(vec![board], true)).await), ErrorKind::InvalidArgument);
+    assert_eq!(kind(ada.invite(with(vec![board; 65], false)).await), ErrorKind::InvalidArgument);
+    assert_eq!(kind(bob.invite(with(vec![board], false)).await), ErrorKind::NotAdmitted);
 }

@@ -237,7 +237,9 @@ impl Device {
     pub(super) fn take_letter(&mut self, mailbox: BoxId, letter: &[u8]) {
         let desk = &self.workspace().inner.desk;
         if desk.take(mailbox, letter) {
-            desk.admit_preapproved();
+            for request in desk.preapproved() {
+                desk.admit(&request).expect("a sound disk, and room for one");
+            }
         }
     }
 

@@ -69,7 +69,7 @@ public class Workspace private constructor(private val handle: NativeWorkspace) 
         sameUser: Boolean = false,
     ): Invite {
         if (uses != null && uses < 0) throw TidelogException.InvalidArgument("uses is no number of times: $uses")
-        val options = InviteOptions(relay, role?.word, expires?.toMillis(), autoApprove, uses?.toUInt(), sameUser)
+        val options = InviteOptions(relay, role?.word, expires?.toMillis(), autoApprove, uses?.toUInt(), sameUser, emptyList())
         return call { handle.invite(options) }.toInvite()
     }
 
