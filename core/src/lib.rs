@@ -45,6 +45,7 @@ mod net;
 mod value;
 #[cfg(test)]
 mod vectors;
+mod warning;
 mod workspace;
 
 pub use data::{
@@ -61,6 +62,7 @@ pub use tidelog_log::directory::Role;
 pub use tidelog_log::ids::{CircleId, DeviceId, EntryId, UserId, WorkspaceId};
 pub use tidelog_log::session::Direction;
 pub use value::{Value, from_value, to_value};
+pub use warning::{Warning, WarningKind};
 pub use workspace::{
     BackupInfo, BackupKey, BackupReport, Circle, CircleMember, CircleOptions, DeviceInfo, EntryInfo,
     Environment, History, Invite, InviteOptions, JoinOptions, JoinRequest, KeyPolicy, Me, Member,

@@ -26,6 +26,7 @@ mod simulation;
 #[cfg(test)]
 mod testing;
 mod upkeep;
+mod warnings;
 mod welcome;
 
 use std::fmt;

@@ -37,7 +37,8 @@ ENGINE = {
     "keys": {"error", "clock", "value"},
     "document": {"error", "value"},
     "data": {"error", "clock", "value", "keys", "document"},
-    "net": {"error", "clock"},
+    "warning": set(),
+    "net": {"error", "clock", "warning"},
 }
 ENGINE["engine"] = set(ENGINE) - {"net"}
 # Documents are stored in the tables of `data` and handed out by its handles.

@@ -36,6 +36,7 @@ mod meter;
 mod runtime;
 mod stream;
 mod types;
+mod warnings;
 mod workspace;
 
 pub use call::{Abandon, Call, Task};
@@ -56,4 +57,5 @@ pub use runtime::is_forked;
 pub use stream::Stream;
 pub use tidelog::Value;
 pub use types::*;
+pub use warnings::Warning;
 pub use workspace::Workspace;

@@ -306,6 +306,13 @@ impl Session {
         self.sync.as_ref().map_or(0, |sync| sync.send.held())
     }
 
+    /// Whether the peer said that it leaves entries of this side out: it needs an upgrade, or keeps no
+    /// more branches of a chain.
+    #[must_use]
+    pub fn peer_leaves_out(&self) -> bool {
+        self.sync.as_ref().is_some_and(|sync| sync.send.left_out)
+    }
+
     /// Bytes and turns so far.
     #[must_use]
     pub const fn traffic(&self) -> Traffic {

@@ -194,6 +194,11 @@ impl Connection {
         self.session().is_some_and(Session::is_synced)
     }
 
+    /// Whether the relay leaves entries of this side out.
+    pub(super) fn is_held_there(&self) -> bool {
+        self.session().is_some_and(Session::peer_leaves_out)
+    }
+
     /// Whether the session has ended.
     pub(super) fn is_over(&self) -> bool {
         self.session().is_none_or(Session::is_over)

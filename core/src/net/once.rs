@@ -75,6 +75,7 @@ async fn attempt(dial: &Dial, party: &Party) -> std::result::Result<SyncReport, 
     // Whatever it was, the relay is told that this is the end of it.
     let (_, closed) = connection.turn(Input::Close).await;
     let traffic = connection.traffic();
+    report.held_there = connection.is_held_there();
     connection.finish().await;
     met.and(closed)?;
     report.bytes_sent = traffic.bytes_sent;
