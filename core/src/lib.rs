@@ -66,5 +66,5 @@ pub use warning::{Warning, WarningKind};
 pub use workspace::{
     BackupInfo, BackupKey, BackupReport, Circle, CircleMember, CircleOptions, DeviceInfo, EntryInfo,
     Environment, History, Invite, InviteOptions, JoinOptions, JoinRequest, KeyPolicy, Me, Member,
-    RecoverFrom, Stats, VerifyReport, WatchOptions, Workspace,
+    RecoverFrom, RemoteLog, Stats, VerifyReport, WatchOptions, Workspace,
 };

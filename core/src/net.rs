@@ -17,6 +17,7 @@ mod failure;
 mod letters;
 mod link;
 mod once;
+mod remote;
 mod tls;
 
 use std::fmt;
@@ -35,6 +36,7 @@ pub(crate) use address::RelayAddress;
 pub(crate) use letters::put_letter;
 pub use link::{Link, LinkEvent, LinkEvents, LinkProgress, LinkState};
 pub(crate) use once::{relay_key, sync_once};
+pub(crate) use remote::Remote;
 
 /// What one sync moved.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]

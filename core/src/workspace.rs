@@ -20,6 +20,7 @@ mod local;
 mod members;
 mod pair;
 mod recover;
+mod remote_log;
 mod secrets;
 #[cfg(test)]
 mod simulation;
@@ -43,6 +44,7 @@ pub use invites::{Invite, InviteOptions, JoinRequest};
 pub use join::JoinOptions;
 pub use members::{DeviceInfo, Me, Member};
 pub use recover::RecoverFrom;
+pub use remote_log::RemoteLog;
 pub use upkeep::{EntryInfo, Stats, VerifyReport};
 
 use crate::data::Database;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tidelog_api::{
-    Device, Invite, InviteOptions, JoinOptions, JoinRequest, Me, Member, Stats, SyncReport, VerifyReport, Warning,
-    WatchOptions,
+    Device, Invite, InviteOptions, JoinOptions, JoinRequest, Me, Member, Stats, SyncReport, VerifyReport,
+    Warning, WatchOptions,
 };
 
 use crate::database::Database;

@@ -16,6 +16,7 @@
 //! `receive` and `walk`; this file holds the channel, authentication and the frames around them.
 
 mod arrivals;
+mod ask;
 mod bans;
 mod budget;
 mod event;
@@ -429,7 +430,7 @@ impl Session {
             let taken = bytes.len() - rest.len();
             self.backlog.drain(..taken);
             budget.spend(frame_units(&frame));
-            self.handle(frame, now_ms)?;
+            self.handle(frame, &mut budget, now_ms)?;
         }
         Ok(())
     }
@@ -493,7 +494,7 @@ impl Session {
         Ok(())
     }
 
-    fn handle(&mut self, frame: Frame, now_ms: u64) -> Result<(), Stop> {
+    fn handle(&mut self, frame: Frame, budget: &mut Budget, now_ms: u64) -> Result<(), Stop> {
         match frame {
             Frame::Hello(hello) => return self.on_hello(&hello, now_ms),
             Frame::MailOpen { mailbox, token_hash, expires_ms } => {
@@ -533,6 +534,12 @@ impl Session {
             Frame::Branch(branch) => sync.on_branch(&branch),
             Frame::Entries { arrival, batch } => sync.on_entries(arrival, &batch),
             Frame::Ack(ack) => sync.on_ack(ack, &mut out),
+            Frame::Ask(ask) => sync.on_ask(ask, budget, &mut out),
+            Frame::Listed(listed) => {
+                sync.on_listed(listed, &mut out);
+                Ok(())
+            }
+            Frame::Given(given) => sync.on_given(&given, &mut out),
             Frame::Signal(message) => {
                 if sync.admitted {
                     self.events.push_back(SessionEvent::Signal(message));

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// How often a busy relay is asked again.
 const ATTEMPTS_MAX: u32 = 5;
 /// Longest time without a message of the relay.
-const QUIET_TIME: Duration = Duration::from_secs(60);
+pub(super) const QUIET_TIME: Duration = Duration::from_secs(60);
 
 /// Syncs with a relay once. Returns when both sides hold the same entries, durably, and the
 /// mailboxes wanted by then are open.
@@ -124,11 +124,14 @@ async fn meet(
     }
 }
 
-async fn turn(connection: &mut Connection, input: Input) -> std::result::Result<Vec<SessionEvent>, Failure> {
+pub(super) async fn turn(
+    connection: &mut Connection,
+    input: Input,
+) -> std::result::Result<Vec<SessionEvent>, Failure> {
     let (events, result) = connection.turn(input).await;
     result.map(|()| events)
 }
 
-fn quiet() -> Error {
+pub(super) fn quiet() -> Error {
     Error::new(ErrorKind::Timeout, "the relay does not answer")
 }

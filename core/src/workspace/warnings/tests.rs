@@ -3,7 +3,7 @@
 use tidelog_log::directory::{Body, Op, Role, user_id};
 use tidelog_log::entry::{Entry, Header, Kind, payload_hash};
 use tidelog_log::env::{ManualClock, SeededRandom};
-use tidelog_log::ids::KeyId;
+use tidelog_log::ids::{CircleId, KeyId};
 use tidelog_log::storage::MemoryStorage;
 use tidelog_log::testing::START_MS;
 
@@ -39,7 +39,8 @@ async fn guest(host: &Workspace, environment: Environment) -> Workspace {
     let ours = &host.inner.engine;
     ops.extend({
         let keyring = ours.keyring.read().expect("sound");
-        keyring.grants_of_all(&ours.log.directory(), &user, recipient, &*ours.random).expect("seals")
+        let directory = ours.log.directory();
+        keyring.grants(CircleId::WORKSPACE, &directory, &[recipient], &*ours.random).expect("seals")
     });
     ours.commit_directory(ops).await.expect("an owner");
     give(host, &guest);
