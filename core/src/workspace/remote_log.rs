@@ -4,7 +4,7 @@ use std::fmt;
 
 use tidelog_log::entry::Entry;
 use tidelog_log::frames::{ASK_IDS_MAX, Select};
-use tidelog_log::ids::{EntryId, StreamId};
+use tidelog_log::ids::{CircleId, EntryId, StreamId};
 use tidelog_log::trie::Filter;
 
 use super::Workspace;
@@ -22,6 +22,7 @@ const UNPROVEN_BYTES_MAX: usize = 6 * 1024 * 1024;
 pub struct RemoteLog {
     workspace: Workspace,
     stream: StreamId,
+    circle: CircleId,
     dial: Dial,
 }
 
@@ -39,7 +40,9 @@ impl Workspace {
     /// `invalid_argument` for something else than a relay's URL; `not_admitted` before this device is
     /// a member.
     pub fn remote_log(&self, log: &LogHandle, url: &str) -> Result<RemoteLog> {
-        Ok(RemoteLog { workspace: self.clone(), stream: log.stream()?, dial: self.dial(url)? })
+        let (workspace, database) = (self.clone(), log.database.id()?);
+        let dial = self.dial(url)?;
+        Ok(RemoteLog { workspace, stream: database.stream, circle: database.circle, dial })
     }
 }
 
@@ -162,7 +165,7 @@ impl RemoteLog {
         let mut after = cursor.map_or(0, |cursor| cursor.after_in(&epoch));
         let engine = &self.workspace.inner.engine;
         let (limit, mut asked) = (limit.min(CHANGES_MAX), after);
-        let mut gathering = Gathering::new(engine, self.stream);
+        let mut gathering = Gathering::new(engine, (self.stream, self.circle));
         let mut pending: Vec<(u64, Entry)> = Vec::new();
         while gathering.len() < limit {
             let select = Select::After { stream: self.stream, arrival: asked };

@@ -19,6 +19,9 @@ const CLOCK_BEHIND: &str = "entries of several users are in the future here, and
 const FORK: &str = "a device wrote twice in one place: it was copied and both copies are in use, or it is faulty; \
                     remove it from the workspace";
 
+const KEY_MISMATCH: &str = "a member published a key that does not open here as it should: what is sealed under it \
+                            cannot be read, and keys made since leave it out; ask that member";
+
 impl Workspace {
     /// What is wrong now and worth telling a person, in a fixed order; empty if all is well. A link
     /// tells new ones as [`crate::LinkEvent::Warned`].
@@ -56,6 +59,10 @@ fn collect(engine: &Engine) -> Result<Vec<Warning>> {
     for fork in engine.log.forks() {
         let entry = fork.tips.first().map(|tip| tip.id);
         warnings.push(about(engine, WarningKind::Fork, Some((fork.device, fork.stream)), entry, FORK));
+    }
+    for (epoch, author) in engine.key_mismatches() {
+        let place = Some((author, StreamId::DIRECTORY));
+        warnings.push(about(engine, WarningKind::KeyMismatch, place, Some(epoch), KEY_MISMATCH));
     }
     warnings.sort_unstable();
     Ok(warnings)

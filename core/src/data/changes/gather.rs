@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use tidelog_log::directory::Directory;
 use tidelog_log::entry::{Entry, Header, Kind};
-use tidelog_log::ids::{EntryId, StreamId};
+use tidelog_log::ids::{CircleId, EntryId, StreamId};
 use tidelog_log::session::Replica as _;
 
 use super::{Change, ChangeKind, storage};
@@ -21,15 +21,16 @@ pub(crate) struct Gathering<'e> {
     engine: &'e Engine,
     directory: Directory,
     stream: StreamId,
+    circle: CircleId,
     items: HashMap<Vec<u8>, (Version, Change)>,
     unread: Vec<Change>,
 }
 
 impl<'e> Gathering<'e> {
-    /// Of one stream, judged by the directory as it is now.
-    pub(crate) fn new(engine: &'e Engine, stream: StreamId) -> Self {
+    /// Of the stream of a database, judged by the directory as it is now.
+    pub(crate) fn new(engine: &'e Engine, (stream, circle): (StreamId, CircleId)) -> Self {
         let directory = engine.log.directory();
-        Self { engine, directory, stream, items: HashMap::new(), unread: Vec::new() }
+        Self { engine, directory, stream, circle, items: HashMap::new(), unread: Vec::new() }
     }
 
     /// How many of these entries, from the front, are vouched for by signatures of their authors.
@@ -64,6 +65,9 @@ impl<'e> Gathering<'e> {
     pub(crate) fn add(&mut self, arrival: u64, entry: &Entry) {
         if entry.header().kind != Kind::Data || !self.counts(entry.header()) {
             return;
+        }
+        if !self.belongs(entry.header()) {
+            return self.unread(ChangeKind::Invalid, arrival, entry);
         }
         let (hlc, operations) = match unseal(&self.engine.keyring, entry) {
             Unsealed::Plain { hlc, operations } => (hlc, operations),
@@ -123,6 +127,13 @@ impl<'e> Gathering<'e> {
             limit.cut.is_none_or(|(seq, _)| header.seq > seq) && self.directory.binds(limit, header)
         });
         (may || granted.is_some_and(|(seq, _)| header.seq <= seq)) && !past
+    }
+
+    /// Whether its key is one of the database's circle, as far as its author could know; a key that was
+    /// unknown there is one of circle zero.
+    fn belongs(&self, header: &Header) -> bool {
+        let circles = self.directory.circles_of_key_at(&header.key_id, &header.auth);
+        if circles.is_empty() { self.circle == CircleId::WORKSPACE } else { circles == [self.circle].into() }
     }
 
     /// The operations of an entry, if all of them belong.
