@@ -227,6 +227,8 @@ export declare class Workspace {
   watch(options: WatchOptions): Watch
   /** Its figures. */
   stats(): Promise<Stats>
+  /** What is wrong now. */
+  warnings(): Promise<Array<Warning>>
   /** Reads everything on disk and checks it. */
   verify(meter: Meter): Promise<VerifyReport>
   /** Makes another key the one that opens it. */
@@ -385,6 +387,7 @@ export interface LinkEvent {
   state?: string
   progress?: Progress
   failed?: Failure
+  warned?: Warning
   lagged?: number
 }
 
@@ -505,6 +508,8 @@ export interface SyncReport {
   bytesSent: number
   bytesReceived: number
   roundTrips: number
+  held: number
+  heldThere: boolean
 }
 
 /** r" What moving entries between two logs did. */
@@ -534,6 +539,16 @@ export interface Version {
   kind: string
   value: unknown
   local: boolean
+}
+
+/** r" Something that is wrong. */
+export interface Warning {
+  kind: string
+  device?: string
+  user?: string
+  database?: string
+  entry?: string
+  text: string
 }
 
 /** What a watch of a workspace observes. */

@@ -45,6 +45,7 @@ mod net;
 mod value;
 #[cfg(test)]
 mod vectors;
+mod warning;
 mod workspace;
 
 pub use data::{
@@ -61,9 +62,10 @@ pub use tidelog_log::directory::Role;
 pub use tidelog_log::ids::{CircleId, DeviceId, EntryId, StreamId, UserId, WorkspaceId};
 pub use tidelog_log::session::Direction;
 pub use value::{Value, from_value, to_value};
+pub use warning::{Warning, WarningKind};
 pub use workspace::{
     BackupInfo, BackupKey, BackupReport, Circle, CircleMember, CircleOptions, DeviceInfo, Difference,
     Differing, EntryInfo, Environment, ExcludedEntry, ExcludedReason, History, Invite, InviteOptions,
-    JoinOptions, JoinRequest, KeyPolicy, Me, Member, RecoverFrom, RemovalReport, Stats, VerifyReport,
-    WatchOptions, Workspace,
+    JoinOptions, JoinRequest, KeyPolicy, Me, Member, RecoverFrom, RemoteLog, RemovalReport, Stats,
+    VerifyReport, WatchOptions, Workspace,
 };

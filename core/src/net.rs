@@ -17,6 +17,7 @@ mod failure;
 mod letters;
 mod link;
 mod once;
+mod remote;
 mod tls;
 
 use std::fmt;
@@ -29,10 +30,13 @@ use tidelog_log::session::{Bans, Direction, Member, Replica};
 use tidelog_log::trie::Filter;
 use tokio::sync::watch;
 
+use crate::warning::Warning;
+
 pub(crate) use address::RelayAddress;
 pub(crate) use letters::put_letter;
 pub use link::{Link, LinkEvent, LinkEvents, LinkProgress, LinkState};
 pub(crate) use once::{relay_key, sync_once};
+pub(crate) use remote::Remote;
 
 /// What one sync moved.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -47,6 +51,12 @@ pub struct SyncReport {
     pub bytes_received: u64,
     /// How often something was received after something was sent.
     pub round_trips: u32,
+    /// Chains that this device cannot advance, because a newer version goes on with them: see
+    /// [`crate::Workspace::warnings`].
+    pub held: u64,
+    /// Whether the other side leaves entries of this one out: it needs an upgrade, or keeps no more
+    /// branches of a chain that forked.
+    pub held_there: bool,
 }
 
 /// How to reach a relay.
@@ -75,6 +85,8 @@ pub(crate) struct Party {
     pub(crate) direction: Direction,
     /// Called when both sides hold the same, and again whenever that may be so again. Returns at once.
     pub(crate) synced: Arc<dyn Fn() + Send + Sync>,
+    /// What is wrong now. May block.
+    pub(crate) warnings: Arc<dyn Fn() -> Vec<Warning> + Send + Sync>,
 }
 
 impl fmt::Debug for Party {

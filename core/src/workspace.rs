@@ -23,6 +23,7 @@ mod local;
 mod members;
 mod pair;
 mod recover;
+mod remote_log;
 mod removal;
 mod secrets;
 #[cfg(test)]
@@ -30,6 +31,7 @@ mod simulation;
 #[cfg(test)]
 mod testing;
 mod upkeep;
+mod warnings;
 mod welcome;
 
 use std::fmt;
@@ -48,6 +50,7 @@ pub use invites::{Invite, InviteOptions, JoinRequest};
 pub use join::JoinOptions;
 pub use members::{DeviceInfo, Me, Member};
 pub use recover::RecoverFrom;
+pub use remote_log::RemoteLog;
 pub use removal::RemovalReport;
 pub use upkeep::{EntryInfo, Stats, VerifyReport};
 

@@ -4,7 +4,7 @@
 import type * as native from '../native.js'
 import { known, later, now, TidelogError, whole, type ErrorCode } from './errors.js'
 import { FOREVER_MS, held, Stream } from './stream.js'
-import type { LinkEvent, LinkState, Progress } from './types.js'
+import type { LinkEvent, LinkState, Progress, Warning } from './types.js'
 
 /**
  * A live link; it comes back by itself when it breaks. Like a socket it keeps the process alive until it is stopped,
@@ -78,9 +78,10 @@ export class Link implements AsyncDisposable {
   }
 }
 
-function asLinkEvent({ state, progress, failed, lagged }: native.LinkEvent): LinkEvent {
+function asLinkEvent({ state, progress, failed, warned, lagged }: native.LinkEvent): LinkEvent {
   if (state != null) return { kind: 'state', state: state as LinkState }
   if (progress != null) return { kind: 'progress', ...progress }
   if (failed != null) return { kind: 'failed', code: failed.code as ErrorCode, reason: failed.reason }
+  if (warned != null) return { kind: 'warned', warning: warned as Warning }
   return { kind: 'lagged', lost: lagged ?? 0 }
 }

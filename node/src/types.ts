@@ -22,7 +22,7 @@ export interface Summary {
 export interface Version {
   readonly entry: string
   readonly author: string
-  readonly user: string | null
+  readonly user?: string
   /** When, by the author's clock. */
   readonly time: Date
   /** `put`, `delete`, or `change` of a document. */
@@ -36,7 +36,7 @@ export interface Version {
 export interface Change<T> {
   readonly kind: 'current' | 'put' | 'delete' | 'merge' | 'unreadable'
   /** The database, if this device knows its name. */
-  readonly database: string | null
+  readonly database?: string
   readonly collection: string
   /** The user whose own item it is. */
   readonly owner: string | null
@@ -112,6 +112,20 @@ export interface SyncReport {
   readonly bytesSent: number
   readonly bytesReceived: number
   readonly roundTrips: number
+  /** Chains of entries that this device cannot advance until it is upgraded. */
+  readonly held: number
+  /** Whether the peer leaves entries of this device out until it is upgraded. */
+  readonly heldThere: boolean
+}
+
+/** Something that is wrong now; it goes when its cause is gone. */
+export interface Warning {
+  readonly kind: 'upgrade_needed' | 'clock_behind' | 'fork' | 'key_mismatch' | 'withheld'
+  readonly device?: string
+  readonly user: string | null
+  readonly database: string | null
+  readonly entry?: string
+  readonly text: string
 }
 
 /** How a link stands. */
@@ -132,6 +146,7 @@ export type LinkEvent =
   | { readonly kind: 'state'; readonly state: LinkState }
   | ({ readonly kind: 'progress' } & Progress)
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly reason: string }
+  | { readonly kind: 'warned'; readonly warning: Warning }
   | Lagged
 
 /** Figures of a workspace. Two replicas hold the same exactly if their roots are equal. */

@@ -37,13 +37,14 @@ ENGINE = {
     "keys": {"error", "clock", "value"},
     "document": {"error", "value"},
     "data": {"error", "clock", "value", "keys", "document"},
-    "net": {"error", "clock"},
+    "warning": set(),
+    "net": {"error", "clock", "warning"},
 }
 ENGINE["engine"] = set(ENGINE) - {"net"}
 # Documents are stored in the tables of `data` and handed out by its handles.
 ENGINE |= {f"document/{part}": ENGINE["document"] | {"data"} for part in ("cache", "edit", "handle")}
 # The handles stand above the engine; how operations become items does not know it.
-HANDLES = ("collection", "database", "history", "key", "live", "read", "write")
+HANDLES = ("changes", "collection", "database", "history", "key", "live", "read", "write")
 ENGINE |= {f"data/{part}": ENGINE["data"] | {"engine"} for part in HANDLES}
 ENGINE["workspace"] = set(ENGINE)
 

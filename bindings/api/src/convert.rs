@@ -240,6 +240,8 @@ impl From<tidelog::SyncReport> for SyncReport {
             bytes_sent: report.bytes_sent,
             bytes_received: report.bytes_received,
             round_trips: report.round_trips.into(),
+            held: report.held,
+            held_there: report.held_there,
         }
     }
 }
@@ -317,6 +319,7 @@ impl From<tidelog::LinkEvent> for LinkEvent {
             tidelog::LinkEvent::Failed { kind, message } => {
                 Self::Failed { code: kind.code().to_owned(), reason: message }
             }
+            tidelog::LinkEvent::Warned(warning) => Self::Warned(warning.into()),
             tidelog::LinkEvent::Lagged(lost) => Self::Lagged(lost),
         }
     }

@@ -6,7 +6,8 @@ use tidelog::{Direction, EntryId};
 
 use crate::call::Call;
 use crate::error::{Error, Result};
-use crate::runtime::{Handle, handle};
+use crate::remote_log::RemoteLog;
+use crate::runtime::{Handle, guard, handle};
 use crate::types::{Changes, Entries, Transfer};
 
 /// The log of one database.
@@ -59,14 +60,7 @@ impl Log {
         let core = Arc::clone(&self.core);
         Call::blocking(move || {
             let held = core.entries(&parsed(&ids)?)?;
-            let mut found = Entries::default();
-            for (id, entry) in ids.into_iter().zip(held) {
-                match entry {
-                    Some(entry) => found.entries.push(entry),
-                    None => found.missing.push(id),
-                }
-            }
-            Ok(found)
+            Ok(Entries::of(ids, held))
         })
     }
 
@@ -130,6 +124,15 @@ impl Log {
         })
     }
 
+    /// The same log as a relay holds it, to be read and written there.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) for what is not an address.
+    pub fn at(&self, url: &str) -> Result<RemoteLog> {
+        guard(|| Ok(RemoteLog::new(self.workspace.remote_log(&self.core, url)?)))
+    }
+
     /// Takes over what a relay has of this database and this log lacks; gives it nothing.
     ///
     /// # Errors
@@ -160,13 +163,27 @@ impl Log {
     }
 }
 
-fn parsed(ids: &[String]) -> Result<Vec<EntryId>> {
+impl Entries {
+    /// Sorts what was asked for by whether it is held.
+    pub(crate) fn of(ids: Vec<String>, held: Vec<Option<Vec<u8>>>) -> Self {
+        let mut found = Self::default();
+        for (id, entry) in ids.into_iter().zip(held) {
+            match entry {
+                Some(entry) => found.entries.push(entry),
+                None => found.missing.push(id),
+            }
+        }
+        found
+    }
+}
+
+pub(crate) fn parsed(ids: &[String]) -> Result<Vec<EntryId>> {
     let parse = |id: &String| {
         id.parse().map_err(|_| Error::invalid_argument(format!("`{id}` is not the id of an entry")))
     };
     ids.iter().map(parse).collect()
 }
 
-fn texts(ids: Vec<EntryId>) -> Vec<String> {
+pub(crate) fn texts(ids: Vec<EntryId>) -> Vec<String> {
     ids.iter().map(ToString::to_string).collect()
 }

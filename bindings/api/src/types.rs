@@ -7,6 +7,7 @@ use tidelog::Value;
 pub(crate) use self::circles::circle_id;
 pub use self::circles::{Circle, CircleMember, CircleOptions, KeyPolicy};
 use crate::stream::Stream;
+use crate::warnings::Warning;
 
 /// What merges concurrent writes to the items of a collection; part of the collection's identity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -365,6 +366,11 @@ pub struct SyncReport {
     pub bytes_received: u64,
     /// Times the protocol waited for the peer.
     pub round_trips: u64,
+    /// Chains of entries that this device cannot advance until it is upgraded.
+    pub held: u64,
+    /// Whether the peer leaves entries of this device out until it is upgraded, or because a chain
+    /// forked too often.
+    pub held_there: bool,
 }
 
 /// How a live link stands.
@@ -424,6 +430,8 @@ pub enum LinkEvent {
         /// What happened.
         reason: String,
     },
+    /// Something is wrong that was not before: see `Workspace.warnings`.
+    Warned(Warning),
     /// The reader was too slow, and so many events were dropped.
     Lagged(u64),
 }

@@ -20,6 +20,7 @@ use crate::types::{
     Device, Invite, InviteOptions, JoinOptions, JoinRequest, Me, Member, Stats, SyncReport, VerifyReport,
     Watch, WatchOptions, circle_id,
 };
+use crate::warnings::Warning;
 
 #[cfg(feature = "test-util")]
 use crate::clock::environment;
@@ -369,6 +370,15 @@ impl Workspace {
     /// Those of reading the workspace.
     pub fn stats(&self) -> Call<Stats> {
         self.blocking(|core| Ok(core.stats()?.into()))
+    }
+
+    /// What is wrong now and worth telling a person; empty if all is well. Links tell new ones.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) if the disk cannot be read.
+    pub fn warnings(&self) -> Call<Vec<Warning>> {
+        self.blocking(|core| Ok(core.warnings()?.into_iter().map(Warning::from).collect()))
     }
 
     /// Reads everything on disk and checks it. The meter counts entries; a stopped one leaves a

@@ -152,6 +152,17 @@ given! {
         bytes_sent: f64 = number,
         bytes_received: f64 = number,
         round_trips: f64 = number,
+        held: f64 = number,
+        held_there: bool = same,
+    }
+    /// Something that is wrong.
+    Warning {
+        kind: String = same,
+        device: Option<String> = same,
+        user: Option<String> = same,
+        database: Option<String> = same,
+        entry: Option<String> = same,
+        text: String = same,
     }
     /// How far a link has come.
     Progress {
@@ -253,6 +264,7 @@ pub struct LinkEvent {
     pub state: Option<String>,
     pub progress: Option<Progress>,
     pub failed: Option<Failure>,
+    pub warned: Option<Warning>,
     pub lagged: Option<f64>,
 }
 
@@ -264,6 +276,7 @@ impl From<api::LinkEvent> for LinkEvent {
             api::LinkEvent::Failed { code, reason } => {
                 Self { failed: Some(Failure { code, reason }), ..Self::default() }
             }
+            api::LinkEvent::Warned(warning) => Self { warned: Some(warning.into()), ..Self::default() },
             api::LinkEvent::Lagged(lost) => Self { lagged: Some(number(lost)), ..Self::default() },
         }
     }

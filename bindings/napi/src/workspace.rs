@@ -12,7 +12,7 @@ use crate::key::{Secret, key};
 use crate::link::Link;
 use crate::record::{
     BackupInfo, BackupReport, Device, Invite, InviteOptions, JoinOptions, JoinRequest, Me, Member,
-    RecoverFrom, Stats, SyncReport, VerifyReport, WatchOptions, all,
+    RecoverFrom, Stats, SyncReport, VerifyReport, Warning, WatchOptions, all,
 };
 use crate::stream::Watch;
 
@@ -214,6 +214,12 @@ impl Workspace {
     #[napi(catch_unwind)]
     pub fn stats<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Stats>> {
         promise(env, self.0.stats(), Stats::from)
+    }
+
+    /// What is wrong now.
+    #[napi(catch_unwind)]
+    pub fn warnings<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Vec<Warning>>> {
+        promise(env, self.0.warnings(), all)
     }
 
     /// Reads everything on disk and checks it.

@@ -5,7 +5,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use tidelog_api::{
     BackupInfo, BackupReport, Change, Changes, Device, Entries, Event, Invite, Item, JoinRequest, LinkEvent,
     LinkState, LogChange, LogEvent, Me, Member, Page, Progress, Stats, Summary, SyncReport, Transfer, Value,
-    VerifyReport, Version,
+    VerifyReport, Version, Warning,
 };
 
 use crate::value::to_python;
@@ -67,7 +67,7 @@ macro_rules! lists {
     };
 }
 
-lists!(String, Vec<u8>, Item, Version, Invite, JoinRequest, Member, Device, LogChange);
+lists!(String, Vec<u8>, Item, Version, Invite, JoinRequest, Member, Device, LogChange, Warning);
 
 impl Record for LinkState {
     fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
@@ -111,7 +111,8 @@ dictionaries! {
     JoinRequest { id, profile, device, role, same_user, circles, requested_ms }
     Member { user, role, profile, devices, me }
     Device { device, user, added_by, me }
-    SyncReport { sent, received, bytes_sent, bytes_received, round_trips }
+    SyncReport { sent, received, bytes_sent, bytes_received, round_trips, held, held_there }
+    Warning { kind, device, user, database, entry, text }
     Progress { received, received_total, sent, sent_total, bytes_received, bytes_sent }
     Stats { entries, log_bytes, streams, chains, users, devices, root }
     VerifyReport { entries, bytes, signatures, damaged, problems }
@@ -140,6 +141,7 @@ impl Record for LinkEvent {
             Self::State(state) => ("state", state.into_python(py)?),
             Self::Progress(progress) => ("progress", progress.into_python(py)?),
             Self::Failed { code, reason } => ("failed", (code, reason).into_pyobject(py)?.into_any()),
+            Self::Warned(warning) => ("warned", warning.into_python(py)?),
             Self::Lagged(lost) => ("lagged", lost.into_python(py)?),
         };
         Ok((tag, content).into_pyobject(py)?.into_any())

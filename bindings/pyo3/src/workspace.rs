@@ -233,6 +233,11 @@ impl Workspace {
         make(py, self.0.stats(), on)
     }
 
+    #[pyo3(signature = (on=None))]
+    fn warnings<'py>(&self, py: Python<'py>, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.warnings(), on)
+    }
+
     #[pyo3(signature = (meter, progress, on=None))]
     fn verify<'py>(
         &self,

@@ -5,7 +5,7 @@ use tidelog_api::{
     BackupInfo, BackupReport, Change, Changes, CollectionOptions, Device, Edit, Entries, ErrorKind, Event,
     Invite, InviteOptions, Item, JoinOptions, JoinRequest, LinkEvent, LinkState, LogChange, LogEvent,
     LogLevel, LogLine, Me, Member, NewItem, Page, Policy, Progress, Query, RecoverFrom, Stats, Summary,
-    SyncReport, Transfer, Value, VerifyReport, Version, WatchOptions,
+    SyncReport, Transfer, Value, VerifyReport, Version, Warning, WatchOptions,
 };
 
 #[uniffi::remote(Enum)]
@@ -174,6 +174,8 @@ pub struct SyncReport {
     pub bytes_sent: u64,
     pub bytes_received: u64,
     pub round_trips: u64,
+    pub held: u64,
+    pub held_there: bool,
 }
 
 #[uniffi::remote(Enum)]
@@ -194,11 +196,22 @@ pub struct Progress {
     pub bytes_sent: u64,
 }
 
+#[uniffi::remote(Record)]
+pub struct Warning {
+    pub kind: String,
+    pub device: Option<String>,
+    pub user: Option<String>,
+    pub database: Option<String>,
+    pub entry: Option<String>,
+    pub text: String,
+}
+
 #[uniffi::remote(Enum)]
 pub enum LinkEvent {
     State(LinkState),
     Progress(Progress),
     Failed { code: String, reason: String },
+    Warned(Warning),
     Lagged(u64),
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tidelog_api::{
     Device, Invite, InviteOptions, JoinOptions, JoinRequest, Me, Member, Stats, SyncReport, VerifyReport,
-    WatchOptions,
+    Warning, WatchOptions,
 };
 
 use crate::database::Database;
@@ -131,6 +131,11 @@ impl Workspace {
     /// Its figures.
     pub async fn stats(&self) -> Result<Stats> {
         Ok(self.0.stats().await?)
+    }
+
+    /// What is wrong now and worth telling a person; empty if all is well. Links tell new ones.
+    pub async fn warnings(&self) -> Result<Vec<Warning>> {
+        Ok(self.0.warnings().await?)
     }
 
     /// Reads everything on disk and checks it. The meter counts entries; a stopped one leaves a report of

@@ -41,6 +41,8 @@ pub(crate) async fn sync(command: &args::Sync, source: &Source, output: &Output)
                     "received": report.received,
                     "bytes_sent": report.bytes_sent,
                     "bytes_received": report.bytes_received,
+                    "held": report.held,
+                    "held_there": report.held_there,
                 });
                 output.result(&line, || {
                     let bytes = report.bytes_sent + report.bytes_received;
@@ -55,6 +57,9 @@ pub(crate) async fn sync(command: &args::Sync, source: &Source, output: &Output)
             }
         }
     }
+    if last.is_none() {
+        workspace.warnings()?.iter().for_each(|warning| output.warning(&warning.text));
+    }
     workspace.shutdown().await?;
     last.map_or(Ok(Outcome::Done), |error| Err(error.into()))
 }
@@ -63,13 +68,18 @@ async fn live(workspace: &Workspace, urls: &[String], output: &Output) -> Result
     let links = urls.iter().map(|url| workspace.connect(url)).collect::<tidelog::Result<Vec<_>>>()?;
     output.note("connected until Ctrl-C");
     let mut told: Vec<(Option<LinkState>, Option<String>)> = vec![(None, None); links.len()];
-    let mut was_live = false;
+    let (mut was_live, mut warned) = (false, Vec::new());
     let mut stop = pin!(tokio::signal::ctrl_c());
     loop {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(200)) => {}
             _ = &mut stop => break,
         }
+        let warnings = workspace.warnings()?;
+        for warning in warnings.iter().filter(|warning| !warned.contains(*warning)) {
+            output.warning(&warning.text);
+        }
+        warned = warnings;
         for ((link, url), (last, trouble)) in links.iter().zip(urls).zip(&mut told) {
             let error = link.last_error().map(|error| error.to_string());
             if *trouble != error {
@@ -162,6 +172,7 @@ pub(crate) async fn stats(path: &std::path::Path, source: &Source, output: &Outp
     let stats = workspace.stats()?;
     let databases = workspace.databases()?;
     let name = workspace.name()?;
+    let warnings = workspace.warnings()?;
     workspace.shutdown().await?;
     let line = json!({
         "name": name,
@@ -171,6 +182,7 @@ pub(crate) async fn stats(path: &std::path::Path, source: &Source, output: &Outp
         "users": stats.users,
         "devices": stats.devices,
         "root": stats.root.to_string(),
+        "warnings": warnings,
     });
     output.value(&line);
     Ok(Outcome::Done)

@@ -15,10 +15,7 @@ pub(crate) async fn play(w: &Workspace, other: Option<&Workspace>, c: &Json) -> 
         "missing" => ok(log.missing(&given::<Vec<_>>(&c["ids"])?)?),
         "entries" => {
             let ids: Vec<EntryId> = given(&c["ids"])?;
-            let held = log.entries(&ids)?;
-            let lacks = ids.iter().zip(&held).filter(|(_, held)| held.is_none()).map(|(id, _)| id);
-            let entries = ok(held.iter().flatten().cloned().map(Value::Bytes).collect::<Vec<_>>())?;
-            ok(json!({ "missing": lacks.collect::<Vec<_>>(), "entries": entries }))
+            entries(&ids, &log.entries(&ids)?)
         }
         "append" => ok(log.append(&bytes(&c["entry"])?)?),
         "changes_since" => {
@@ -31,10 +28,26 @@ pub(crate) async fn play(w: &Workspace, other: Option<&Workspace>, c: &Json) -> 
         "pull_from_relay" => reported(w.exchange(&log, relay, Direction::Pull).await?),
         "push_to_relay" => reported(w.exchange(&log, relay, Direction::Push).await?),
         "log_sync_with_relay" => reported(w.exchange(&log, relay, Direction::Both).await?),
+        "relay_entry_ids" => ok(w.remote_log(&log, relay)?.entry_ids().await?),
+        "relay_missing" => ok(w.remote_log(&log, relay)?.missing(&given::<Vec<_>>(&c["ids"])?).await?),
+        "relay_entries" => {
+            let ids: Vec<EntryId> = given(&c["ids"])?;
+            entries(&ids, &w.remote_log(&log, relay)?.entries(&ids).await?)
+        }
+        "relay_append" => ok(w.remote_log(&log, relay)?.append(&bytes(&c["entry"])?).await?),
+        "relay_changes_since" => {
+            let limit = given::<Option<_>>(&c["limit"])?.unwrap_or(usize::MAX);
+            ok(w.remote_log(&log, relay)?.changes_since(c["cursor"].as_str(), limit).await?)
+        }
         word => panic!("unknown word {word}"),
     }
 }
 
+fn entries(ids: &[EntryId], held: &[Option<Vec<u8>>]) -> Result<Json> {
+    let lacks = ids.iter().zip(held).filter(|(_, held)| held.is_none()).map(|(id, _)| id);
+    let entries = ok(held.iter().flatten().cloned().map(Value::Bytes).collect::<Vec<_>>())?;
+    ok(json!({ "missing": lacks.collect::<Vec<_>>(), "entries": entries }))
+}
 fn moved(received: usize, sent: usize) -> Result<Json> {
     ok(json!({ "received": received, "sent": sent }))
 }

@@ -43,6 +43,7 @@ pub(crate) async fn play(role: &mut Role, other: Option<&Workspace>, c: &Json) -
         "policy" => ok(w.policy()),
         "set_policy" => ok(w.set_policy(given(c)?).await?),
         "stats" => ok(w.stats()?),
+        "warnings" => ok(w.warnings()?),
         "verify" => measured(w.verify(tell).await?),
         "change_passphrase" => {
             let new = key(c, "").expect("scenarios give a new key");

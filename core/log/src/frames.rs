@@ -20,6 +20,9 @@
 //! 15 MailResult  box 16 | slot u32 | code u8
 //! 16 Error       code u8 | retry_after_s u32 | reason 0..=200, printable ASCII
 //! 17 Bye         empty
+//! 18 Ask         entries, or their ids, of a stream or by their ids
+//! 19 Listed      through u64 | ids with their arrivals
+//! 20 Given       through u64 | arrivals | batch
 //! ```
 //!
 //! `path` is `length u8 | bytes` as [`crate::trie::Path`] has them. Integers are little-endian.
@@ -28,10 +31,12 @@
 //! bytes that are there before anything is allocated; no decoder recurses. What a frame means, and
 //! when it may come, is the session's business.
 
+mod ask;
 mod hello;
 mod ranges;
 mod walk;
 
+pub use ask::{ASK_IDS_MAX, Ask, Given, Listed, Select};
 pub use hello::{HELLO_STREAMS_MAX, Hello};
 pub use ranges::{BRANCH_POINTS_MAX, Branch, WANT_RANGES_MAX, Want};
 pub use walk::{Content, LEAF_TIPS_MAX, NODE_LEAVES_MAX, Node, WALK_PATHS_MAX};
@@ -275,6 +280,12 @@ pub enum Frame {
     Error(Closing),
     /// The sender closes because it is done.
     Bye,
+    /// Asks what a log holds.
+    Ask(Ask),
+    /// Answers an Ask for ids.
+    Listed(Listed),
+    /// Answers an Ask for entries.
+    Given(Given),
 }
 
 impl Frame {
@@ -297,6 +308,9 @@ impl Frame {
             Self::MailResult { .. } => 15,
             Self::Error(_) => 16,
             Self::Bye => 17,
+            Self::Ask(_) => 18,
+            Self::Listed(_) => 19,
+            Self::Given(_) => 20,
         }
     }
 
@@ -368,6 +382,9 @@ impl Frame {
                 bytes.extend_from_slice(closing.reason.as_bytes());
             }
             Self::Bye => {}
+            Self::Ask(ask) => ask.encode(bytes),
+            Self::Listed(listed) => listed.encode(bytes),
+            Self::Given(given) => given.encode(bytes),
         }
     }
 
@@ -427,6 +444,9 @@ impl Frame {
             },
             16 => Self::Error(closing(body)?),
             17 => Self::Bye,
+            18 => Self::Ask(Ask::decode(body)?),
+            19 => Self::Listed(Listed::decode(body)?),
+            20 => Self::Given(Given::decode(body)?),
             _ => return Err(FrameError::UnknownType),
         })
     }
@@ -453,6 +473,9 @@ const fn body_max(number: u8) -> Option<usize> {
         15 => BOX_LEN + 4 + 1,
         16 => 1 + 4 + REASON_MAX,
         17 => 0,
+        18 => ask::ASK_BODY_MAX,
+        19 => ask::LISTED_BODY_MAX,
+        20 => ask::GIVEN_BODY_MAX,
         _ => return None,
     })
 }

@@ -11,6 +11,7 @@ mod draft;
 mod error;
 #[cfg(test)]
 mod faults;
+mod findings;
 mod index;
 mod judge;
 mod open;
@@ -32,6 +33,7 @@ use zeroize::Zeroizing;
 pub use admit::CHAIN_TIPS_MAX;
 pub use draft::{Committed, Draft, Seal, Unless, genesis};
 pub use error::LogError;
+pub use findings::NewerEntry;
 pub use judge::Exclusion;
 pub use read::Excluded;
 pub use verify::VerifyReport;
@@ -46,6 +48,7 @@ use crate::session::Receipt;
 use crate::state::{State, StateBatch};
 use crate::storage::Storage;
 use crate::trie::Frontier;
+use findings::Findings;
 use writer::{Request, Writer};
 
 /// How often the writer looks at the clock while nothing else happens.
@@ -145,6 +148,7 @@ struct Shared {
     own: Mutex<Own>,
     /// Arrival numbers of entries that are past the tips of their chains: nobody is offered them.
     withheld: RwLock<Arc<BTreeSet<u64>>>,
+    findings: Mutex<Findings>,
     subscribers: Mutex<Vec<(u64, Notify)>>,
 }
 

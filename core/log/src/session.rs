@@ -16,6 +16,7 @@
 //! `receive` and `walk`; this file holds the channel, authentication and the frames around them.
 
 mod arrivals;
+mod ask;
 mod bans;
 mod budget;
 mod event;
@@ -306,6 +307,13 @@ impl Session {
         self.sync.as_ref().map_or(0, |sync| sync.send.held())
     }
 
+    /// Whether the peer said that it leaves entries of this side out: it needs an upgrade, or keeps no
+    /// more branches of a chain.
+    #[must_use]
+    pub fn peer_leaves_out(&self) -> bool {
+        self.sync.as_ref().is_some_and(|sync| sync.send.left_out)
+    }
+
     /// Bytes and turns so far.
     #[must_use]
     pub const fn traffic(&self) -> Traffic {
@@ -422,7 +430,7 @@ impl Session {
             let taken = bytes.len() - rest.len();
             self.backlog.drain(..taken);
             budget.spend(frame_units(&frame));
-            self.handle(frame, now_ms)?;
+            self.handle(frame, &mut budget, now_ms)?;
         }
         Ok(())
     }
@@ -486,7 +494,7 @@ impl Session {
         Ok(())
     }
 
-    fn handle(&mut self, frame: Frame, now_ms: u64) -> Result<(), Stop> {
+    fn handle(&mut self, frame: Frame, budget: &mut Budget, now_ms: u64) -> Result<(), Stop> {
         match frame {
             Frame::Hello(hello) => return self.on_hello(&hello, now_ms),
             Frame::MailOpen { mailbox, token_hash, expires_ms } => {
@@ -526,6 +534,12 @@ impl Session {
             Frame::Branch(branch) => sync.on_branch(&branch),
             Frame::Entries { arrival, batch } => sync.on_entries(arrival, &batch),
             Frame::Ack(ack) => sync.on_ack(ack, &mut out),
+            Frame::Ask(ask) => sync.on_ask(ask, budget, &mut out),
+            Frame::Listed(listed) => {
+                sync.on_listed(listed, &mut out);
+                Ok(())
+            }
+            Frame::Given(given) => sync.on_given(&given, &mut out),
             Frame::Signal(message) => {
                 if sync.admitted {
                     self.events.push_back(SessionEvent::Signal(message));

@@ -4,6 +4,8 @@
 //! its latest change, deleted items and unreadable entries included; a reader that keeps the cursor
 //! sees every change at least once.
 
+mod gather;
+
 use std::fmt;
 use std::ops::ControlFlow;
 
@@ -13,6 +15,8 @@ use tidelog_log::log::LogError;
 use tidelog_log::session::{Receipt, Replica};
 use tidelog_log::state::{StateRead, StateView};
 use tidelog_log::trie::Filter;
+
+pub(crate) use gather::Gathering;
 
 use super::address::{Policy, Scope};
 use super::database::Database;
@@ -28,7 +32,7 @@ pub const CHANGES_MAX: usize = 10_000;
 /// The log of one database.
 #[derive(Clone)]
 pub struct LogHandle {
-    database: Database,
+    pub(crate) database: Database,
 }
 
 impl fmt::Debug for LogHandle {
@@ -286,13 +290,13 @@ fn change(view: &StateView, row: ChangeRow) -> Result<Change> {
 }
 
 /// A position in the changes: the epoch of their numbers, and a number.
-struct Cursor<'c> {
+pub(crate) struct Cursor<'c> {
     epoch: &'c str,
     number: u64,
 }
 
 impl<'c> Cursor<'c> {
-    fn parse(text: &'c str) -> Result<Self> {
+    pub(crate) fn parse(text: &'c str) -> Result<Self> {
         let parse = || {
             let (epoch, number) = text.split_once('.')?;
             let hexadecimal = epoch.len() == 32 && epoch.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -304,12 +308,12 @@ impl<'c> Cursor<'c> {
     }
 
     /// The number to go on after; the start if the numbers are of another epoch.
-    fn after_in(&self, epoch: &str) -> u64 {
+    pub(crate) fn after_in(&self, epoch: &str) -> u64 {
         if self.epoch == epoch { self.number } else { 0 }
     }
 }
 
-struct EpochText<'e>(&'e [u8]);
+pub(crate) struct EpochText<'e>(pub(crate) &'e [u8]);
 
 impl fmt::Display for EpochText<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

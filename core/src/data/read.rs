@@ -1,13 +1,15 @@
 //! Reading: items and documents out of the tables.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use tidelog_log::log::LogError;
 use tidelog_log::state::{StateRead, StateView, prefix_end};
 
 use super::address::{Policy, Scope, collection_row};
+use super::hlc::Hlc;
 use super::query::{Collector, Page, Plan};
-use super::tables::{self, COLLECTIONS, ITEMS, ItemRow};
+use super::tables::{self, COLLECTIONS, ITEMS, ItemRow, WAITING_CLOCK};
 use crate::document::OpenDocument;
 use crate::document::cache::{self, Cached, Place};
 use crate::engine::Engine;
@@ -35,6 +37,44 @@ pub(crate) fn item(engine: &Engine, view: &StateView, scope: &Scope, key: &str) 
         Policy::Lww => stored_value(body).map(Some),
         Policy::Document => document(engine, scope, key, |open| Ok(open.value()?)).map(Some),
     }
+}
+
+/// Users that must be ahead of this device's clock before it is the one that is wrong.
+const AHEAD_USERS: usize = 2;
+
+/// Whether entries of two other users wait for local time to reach theirs: then it is the clock here
+/// that is behind.
+///
+/// # Errors
+///
+/// If the tables or the log cannot be read.
+pub(crate) fn is_clock_behind(engine: &Engine) -> Result<bool> {
+    let mut waiting = Vec::new();
+    engine
+        .view()?
+        .range(WAITING_CLOCK, &[], None, false, &mut |row, _| {
+            let parts = row.split_first_chunk().zip(row.last_chunk());
+            waiting.extend(
+                parts.map(|((hlc, _), arrival)| (u64::from_be_bytes(*hlc), u64::from_be_bytes(*arrival))),
+            );
+            ControlFlow::Continue(())
+        })
+        .map_err(LogError::from)?;
+    if waiting.len() < AHEAD_USERS {
+        return Ok(false);
+    }
+    let directory = engine.log.directory();
+    let own = directory.owner_of(&engine.device());
+    let mut ahead = BTreeSet::new();
+    for (_, arrival) in waiting.into_iter().filter(|(hlc, _)| engine.clock.is_deferred(Hlc::from_bits(*hlc)))
+    {
+        let Some(entry) = engine.log.entry_at(arrival)? else { continue };
+        ahead.extend(directory.owner_of(&entry.header().author).filter(|user| Some(*user) != own));
+        if ahead.len() == AHEAD_USERS {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Looks at a document as it is now; at an empty one if there is none.

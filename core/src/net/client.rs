@@ -13,8 +13,9 @@ use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use tidelog_log::crypto::noise::MESSAGE_MAX;
+use tidelog_log::entry::Entry;
 use tidelog_log::env::Clock;
-use tidelog_log::frames::BoxId;
+use tidelog_log::frames::{Ask, BoxId};
 use tidelog_log::ids::EntryId;
 use tidelog_log::session::{Member, Role, Session, SessionError, SessionEvent, Traffic, Turn};
 use tokio::net::TcpStream;
@@ -56,6 +57,10 @@ pub(super) enum Input {
     OpenBox(OpenBox),
     /// Leave a letter.
     PutLetter { mailbox: BoxId, token: [u8; 32], letter: Vec<u8> },
+    /// Ask what the relay holds.
+    Ask(Ask),
+    /// Give the relay an entry.
+    Offer(Box<Entry>),
     /// Say good-bye.
     Close,
 }
@@ -194,6 +199,21 @@ impl Connection {
         self.session().is_some_and(Session::is_synced)
     }
 
+    /// The epoch of the relay's arrival numbers, once it has greeted.
+    pub(super) fn relay_epoch(&self) -> Option<[u8; 16]> {
+        self.session().and_then(Session::peer_epoch)
+    }
+
+    /// Whether entries are on their way that the relay has not judged.
+    pub(super) fn is_sending(&self) -> bool {
+        self.session().is_some_and(Session::is_sending)
+    }
+
+    /// Whether the relay leaves entries of this side out.
+    pub(super) fn is_held_there(&self) -> bool {
+        self.session().is_some_and(Session::peer_leaves_out)
+    }
+
     /// Whether the session has ended.
     pub(super) fn is_over(&self) -> bool {
         self.session().is_none_or(Session::is_over)
@@ -246,6 +266,11 @@ fn feed(session: &mut Session, input: Input, now_ms: u64) -> Result<(), SessionE
             session.mail_open(mailbox, token_hash, expires_ms);
         }
         Input::PutLetter { mailbox, token, letter } => drop(session.mail_put(mailbox, token, letter)),
+        Input::Ask(ask) => drop(session.ask(ask)),
+        Input::Offer(entry) => {
+            session.offer(*entry);
+            return session.poke(now_ms);
+        }
         Input::Close => session.close(None, now_ms),
     }
     Ok(())

@@ -19,6 +19,7 @@ use super::client::{Connection, Input};
 use super::failure::Failure;
 use super::{Dial, OpenBox, Party};
 use crate::error::{Error, ErrorKind, Result};
+use crate::warning::Warning;
 
 /// Events that wait for a slow reader before the oldest are dropped.
 const EVENTS_MAX: usize = 256;
@@ -71,6 +72,9 @@ pub enum LinkEvent {
         /// The error in words.
         message: String,
     },
+    /// Something is wrong that was not when the link last looked, see
+    /// [`crate::Workspace::warnings`]: it looks whenever entries came.
+    Warned(Warning),
     /// The reader was too slow and missed this many events.
     Lagged(u64),
 }
@@ -133,6 +137,7 @@ impl Link {
             party,
             held_key,
             boxes: Vec::new(),
+            warned: Vec::new(),
         };
         let handle = tokio::spawn(task.run());
         *shared.task.try_lock().expect("nobody else has the link yet") = Some(handle);
@@ -248,6 +253,8 @@ struct Task {
     held_key: [u8; 32],
     /// The mailboxes that the present session holds open.
     boxes: Vec<OpenBox>,
+    /// What was wrong when the link last looked.
+    warned: Vec<Warning>,
 }
 
 impl Task {
@@ -314,14 +321,20 @@ impl Task {
     async fn turn(&mut self, connection: &mut Connection, input: Input) -> std::result::Result<(), Failure> {
         let (events, result) = connection.turn(input).await;
         let (traffic, relay_has) = (connection.traffic(), connection.relay_has());
-        let mut status = self.shared.status();
-        let mut moved = relay_has > 0 && status.relay_has != relay_has;
-        if moved {
-            status.relay_has = relay_has;
-        }
-        status.progress.bytes_received = traffic.bytes_received;
-        status.progress.bytes_sent = traffic.bytes_sent;
-        drop(status);
+        let mut moved = {
+            let mut status = self.shared.status();
+            let moved = relay_has > 0 && status.relay_has != relay_has;
+            if moved {
+                status.relay_has = relay_has;
+            }
+            status.progress.bytes_received = traffic.bytes_received;
+            status.progress.bytes_sent = traffic.bytes_sent;
+            moved
+        };
+        let news = |event: &SessionEvent| {
+            matches!(event, SessionEvent::Synced | SessionEvent::Stored(_) | SessionEvent::Refused(_))
+        };
+        let look = events.iter().any(news);
         for event in events {
             match event {
                 SessionEvent::Ready(_) => self.set_state(LinkState::CatchingUp),
@@ -344,7 +357,21 @@ impl Task {
             let progress = self.shared.status().progress;
             self.tell(LinkEvent::Progress(progress));
         }
+        if look {
+            self.look_for_warnings().await;
+        }
         result
+    }
+
+    /// Tells what is wrong now and was not before.
+    async fn look_for_warnings(&mut self) {
+        let warnings = Arc::clone(&self.party.warnings);
+        // A look that panicked told nothing; the next one does.
+        let Ok(found) = tokio::task::spawn_blocking(move || warnings()).await else { return };
+        let before = std::mem::replace(&mut self.warned, found);
+        for warning in self.warned.iter().filter(|warning| !before.contains(warning)) {
+            self.tell(LinkEvent::Warned(warning.clone()));
+        }
     }
 
     /// Tells the relay which mailboxes to hold open, as far as that changed.

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// How often a busy relay is asked again.
 const ATTEMPTS_MAX: u32 = 5;
 /// Longest time without a message of the relay.
-const QUIET_TIME: Duration = Duration::from_secs(60);
+pub(super) const QUIET_TIME: Duration = Duration::from_secs(60);
 
 /// Syncs with a relay once. Returns when both sides hold the same entries, durably, and the
 /// mailboxes wanted by then are open.
@@ -75,6 +75,7 @@ async fn attempt(dial: &Dial, party: &Party) -> std::result::Result<SyncReport, 
     // Whatever it was, the relay is told that this is the end of it.
     let (_, closed) = connection.turn(Input::Close).await;
     let traffic = connection.traffic();
+    report.held_there = connection.is_held_there();
     connection.finish().await;
     met.and(closed)?;
     report.bytes_sent = traffic.bytes_sent;
@@ -123,11 +124,14 @@ async fn meet(
     }
 }
 
-async fn turn(connection: &mut Connection, input: Input) -> std::result::Result<Vec<SessionEvent>, Failure> {
+pub(super) async fn turn(
+    connection: &mut Connection,
+    input: Input,
+) -> std::result::Result<Vec<SessionEvent>, Failure> {
     let (events, result) = connection.turn(input).await;
     result.map(|()| events)
 }
 
-fn quiet() -> Error {
+pub(super) fn quiet() -> Error {
     Error::new(ErrorKind::Timeout, "the relay does not answer")
 }

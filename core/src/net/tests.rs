@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::error::ErrorKind;
+use crate::warning::WarningKind;
 
 /// Far longer than anything here takes: a test that hangs fails.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -132,6 +133,7 @@ impl Device {
             streams: Filter::All,
             direction: Direction::Both,
             synced: Arc::new(|| {}),
+            warnings: Arc::new(Vec::new),
         };
         Self { log, party, desk, changed, _subscription: subscription }
     }
@@ -398,5 +400,39 @@ async fn a_letter_has_its_limits() {
         let put = put_letter(&site.dial(), BOX, TOKEN, vec![1; length]).await;
         assert_eq!(put.expect_err("refused").kind(), ErrorKind::TooLarge);
     }
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_link_tells_what_is_newly_wrong_once() {
+    let site = Site::open().await;
+    let workspace = TestWorkspace::new(12);
+    let (owner, other) = (Device::owner(&workspace), Device::other(&workspace, 1));
+    let wrong = Warning {
+        kind: WarningKind::Fork,
+        device: None,
+        user: None,
+        database: None,
+        entry: None,
+        text: "wrong".to_owned(),
+    };
+    let found = wrong.clone();
+    let party = Party { warnings: Arc::new(move || vec![found.clone()]), ..other.party.clone() };
+    let owner_link = Link::start(site.dial(), owner.party.clone());
+    owner_link.wait_live(LIMIT).await.expect("live");
+    let link = Link::start(site.dial(), party);
+    let mut events = link.events();
+    link.wait_live(LIMIT).await.expect("live");
+    for payload in [b"one", b"two"] {
+        let id = owner.write(&workspace, 0, payload);
+        other.holds(id).await;
+    }
+    link.stop().await;
+    let mut warned = Vec::new();
+    while let Some(event) = events.next().await {
+        warned.extend(if let LinkEvent::Warned(warning) = event { Some(warning) } else { None });
+    }
+    assert_eq!(warned, [wrong]);
+    owner_link.stop().await;
     site.stop().await;
 }

@@ -8,7 +8,7 @@ use tidelog_log::session::Direction;
 use tidelog_log::trie::Filter;
 
 use super::admission::DeskHandle;
-use super::{Workspace, beacons, copies};
+use super::{Workspace, beacons, copies, warnings};
 use crate::data::LogHandle;
 use crate::engine::PresentDevice;
 use crate::error::{Error, ErrorKind, Result};
@@ -31,8 +31,9 @@ impl Workspace {
     pub async fn sync(&self, url: &str) -> Result<SyncReport> {
         let (dial, party) = (self.dial(url)?, self.party());
         beacons::write_if_due(Arc::clone(&self.inner.engine)).await;
-        let report = net::sync_once(&dial, &party).await?;
+        let mut report = net::sync_once(&dial, &party).await?;
         self.inner.engine.met_relay();
+        report.held = self.held()?;
         if self.restored() {
             // All that this device ever sent is here now. What it writes from here on is another's.
             self.begin_next_life().await?;
@@ -53,7 +54,13 @@ impl Workspace {
     /// As [`Workspace::sync`].
     pub async fn exchange(&self, log: &LogHandle, url: &str, direction: Direction) -> Result<SyncReport> {
         let streams = Filter::Streams([StreamId::DIRECTORY, log.stream()?].into());
-        net::sync_once(&self.dial(url)?, &Party { streams, direction, ..self.party() }).await
+        let report = net::sync_once(&self.dial(url)?, &Party { streams, direction, ..self.party() }).await?;
+        Ok(SyncReport { held: self.held()?, ..report })
+    }
+
+    /// Chains that this device cannot advance.
+    pub(super) fn held(&self) -> Result<u64> {
+        Ok(self.inner.engine.log.newer_entries()?.len() as u64)
     }
 
     /// Stays connected to a relay until the link is stopped or the workspace is shut down, through
@@ -97,6 +104,7 @@ impl Workspace {
             streams: Filter::All,
             direction: Direction::Both,
             synced: copies::when_synced(&self.inner),
+            warnings: warnings::source(&self.inner),
         }
     }
 

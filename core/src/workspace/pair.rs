@@ -53,6 +53,8 @@ fn run(one: &Engine, two: &Engine) -> Result<SyncReport> {
         bytes_sent: traffic.bytes_sent,
         bytes_received: traffic.bytes_received,
         round_trips: traffic.round_trips,
+        held: one.log.newer_entries()?.len() as u64,
+        held_there: initiator.peer_leaves_out(),
     })
 }
 

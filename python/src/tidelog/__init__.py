@@ -78,6 +78,7 @@ from ._types import (
     Transfer,
     VerifyReport,
     Version,
+    WorkspaceWarning,
 )
 from ._workspace import Link, Workspace, create, join, open, recover, restore, verify_backup
 
@@ -149,6 +150,7 @@ __all__ = [
     "VerifyReport",
     "Version",
     "Workspace",
+    "WorkspaceWarning",
     "WrongKeyError",
     "aio",
     "create",

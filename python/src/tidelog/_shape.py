@@ -27,6 +27,7 @@ from ._types import (
     Policy,
     Progress,
     Version,
+    WorkspaceWarning,
 )
 
 T = TypeVar("T")
@@ -219,6 +220,8 @@ def link_event(tagged: tuple[str, Any]) -> LinkEvent:
         return Progress(**content)
     if tag == "failed":
         return LinkFailure(*content)
+    if tag == "warned":
+        return WorkspaceWarning(**content)
     return Lagged(content) if tag == "lagged" else cast("LinkEvent", content)
 
 

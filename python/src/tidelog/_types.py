@@ -142,6 +142,8 @@ class SyncReport:
     bytes_sent: int
     bytes_received: int
     round_trips: int
+    held: int
+    held_there: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,19 @@ class LinkFailure:
     reason: str
 
 
-LinkEvent = LinkState | Progress | LinkFailure | Lagged
+@dataclass(frozen=True, slots=True)
+class WorkspaceWarning:
+    """Something that is wrong now; it goes when its cause is gone."""
+
+    kind: str
+    device: str | None
+    user: str | None
+    database: str | None
+    entry: str | None
+    text: str
+
+
+LinkEvent = LinkState | Progress | LinkFailure | WorkspaceWarning | Lagged
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,8 @@ extension SyncReport {
         self.init(
             sent: Int(clamping: given.sent), received: Int(clamping: given.received),
             bytesSent: Int(clamping: given.bytesSent), bytesReceived: Int(clamping: given.bytesReceived),
-            roundTrips: Int(clamping: given.roundTrips))
+            roundTrips: Int(clamping: given.roundTrips), held: Int(clamping: given.held),
+            heldThere: given.heldThere)
     }
 }
 
@@ -180,6 +181,14 @@ extension Workspace.Link.Progress {
     }
 }
 
+extension Warning {
+    init(_ given: TidelogFFI.Warning) {
+        self.init(
+            kind: given.kind, device: given.device, user: given.user, database: given.database,
+            entry: given.entry, text: given.text)
+    }
+}
+
 extension Workspace.Link.Event {
     init(_ given: TidelogFFI.LinkEvent) {
         self =
@@ -187,6 +196,7 @@ extension Workspace.Link.Event {
             case .state(let state): .state(.init(state))
             case .progress(let progress): .progress(.init(progress))
             case .failed(let code, let reason): .failed(code: code, reason: reason)
+            case .warned(let warning): .warned(.init(warning))
             case .lagged(let lost): .lagged(Int(clamping: lost))
             }
     }

@@ -47,6 +47,8 @@ extension Workspace {
             case progress(Progress)
             /// Something failed; it goes on by itself.
             case failed(code: String, reason: String)
+            /// Something is wrong that was not before.
+            case warned(Warning)
             /// The reader was too slow, and so many events were dropped.
             case lagged(Int)
         }

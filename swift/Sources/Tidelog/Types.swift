@@ -234,6 +234,26 @@ public struct SyncReport: Codable, Sendable, Hashable {
     public let bytesReceived: Int
     /// Times the protocol waited for the peer.
     public let roundTrips: Int
+    /// Chains of entries that this device cannot advance until it is upgraded.
+    public let held: Int
+    /// Whether the peer leaves entries of this device out until it is upgraded.
+    public let heldThere: Bool
+}
+
+/// Something that is wrong now. It goes when its cause is gone.
+public struct Warning: Sendable, Hashable {
+    /// What it is about: `upgrade_needed`, `clock_behind`, `fork`, `key_mismatch` or `withheld`.
+    public let kind: String
+    /// The device concerned, if it is one.
+    public let device: String?
+    /// The user whose device it is, if known.
+    public let user: String?
+    /// Name of the database concerned, if it is one whose name is known; empty for the directory.
+    public let database: String?
+    /// The entry that shows it, if one does.
+    public let entry: String?
+    /// What it means and what to do about it.
+    public let text: String
 }
 
 /// Figures of a workspace.

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::batch::BATCH_ENTRIES_MAX;
 use crate::ids::{DeviceId, EntryId, StreamId, WorkspaceId};
 use crate::session::Cursor;
 use crate::trie::{Filter, Leaf, Tip};
@@ -112,6 +113,20 @@ fn mail() -> impl Strategy<Value = Frame> {
     ]
 }
 
+fn asking() -> impl Strategy<Value = Frame> {
+    let id = || any::<[u8; 32]>().prop_map(EntryId);
+    let after = (any::<[u8; 16]>(), any::<u64>())
+        .prop_map(|(stream, arrival)| Select::After { stream: StreamId(stream), arrival });
+    let select = prop_oneof![after, vec(id(), 1..5).prop_map(Select::Ids)];
+    prop_oneof![
+        (any::<bool>(), select).prop_map(|(whole, select)| Frame::Ask(Ask { whole, select })),
+        (any::<u64>(), vec((any::<u64>(), id()), 0..5))
+            .prop_map(|(through, ids)| Frame::Listed(Listed { through, ids })),
+        (any::<u64>(), vec(any::<u64>(), 0..5), vec(any::<u8>(), 0..50))
+            .prop_map(|(through, arrivals, batch)| Frame::Given(Given { through, arrivals, batch })),
+    ]
+}
+
 fn frame() -> impl Strategy<Value = Frame> {
     prop_oneof![
         hello(),
@@ -135,6 +150,7 @@ fn frame() -> impl Strategy<Value = Frame> {
             Frame::Error(Closing { code: Code::ALL[code], retry_after_s, reason })
         }),
         Just(Frame::Bye),
+        asking(),
     ]
 }
 
@@ -181,7 +197,7 @@ fn every_type_is_refused_one_byte_over_its_limit_before_its_body_is_read() {
         bytes.extend_from_slice(&(max + 1).to_le_bytes());
         assert_eq!(Frame::decode(&bytes), Err(FrameError::Length), "{number}");
     }
-    assert_eq!(Frame::decode(&[18, 0, 0, 0, 0]), Err(FrameError::UnknownType));
+    assert_eq!(Frame::decode(&[21, 0, 0, 0, 0]), Err(FrameError::UnknownType));
 }
 
 #[test]
@@ -359,4 +375,25 @@ fn frames_have_their_golden_bytes() {
         let bytes = from_hexadecimal(vector["bytes"].as_str().expect("text"));
         assert!(Frame::decode(&bytes).is_err(), "{}", vector["name"]);
     }
+}
+
+#[test]
+fn as_many_ids_as_may_be_asked_for_fit_a_question_and_no_more() {
+    let ask = |count| Frame::Ask(Ask { whole: true, select: Select::Ids(vec![EntryId([1; 32]); count]) });
+    let bytes = encode(&ask(ASK_IDS_MAX));
+    assert_eq!(Frame::decode(&bytes), Ok((ask(ASK_IDS_MAX), &[][..])));
+    let mut more = encode(&ask(1));
+    more[7..9].copy_from_slice(&u16::try_from(ASK_IDS_MAX + 1).expect("fits").to_le_bytes());
+    assert_eq!(Frame::decode(&more), Err(FrameError::Malformed));
+    more[7..9].copy_from_slice(&[0, 0]);
+    assert_eq!(Frame::decode(&more), Err(FrameError::Malformed), "a question asks for something");
+}
+
+#[test]
+fn an_answer_of_more_entries_than_a_batch_has_is_refused() {
+    let most = Frame::Listed(Listed { through: 1, ids: vec![(1, EntryId([1; 32])); BATCH_ENTRIES_MAX] });
+    let mut bytes = encode(&most);
+    assert_eq!(Frame::decode(&bytes), Ok((most, &[][..])));
+    bytes[13..15].copy_from_slice(&u16::try_from(BATCH_ENTRIES_MAX + 1).expect("fits").to_le_bytes());
+    assert_eq!(Frame::decode(&bytes), Err(FrameError::Malformed));
 }

@@ -211,6 +211,9 @@ impl<'s> Stage<'s> {
                     Err(Stop::Missing(needs)) => missing.push((number, needs)),
                     Err(Stop::Refused(rejection)) => {
                         let fault = rejection.fault();
+                        if let (Fault::UpgradeNeeded, Rejection::Directory(_)) = (fault, &rejection) {
+                            self.shared.note_newer(entry);
+                        }
                         faults.insert(id, fault);
                         receipt.refused.push(Refused { entry: id, fault, reason: rejection.to_string() });
                     }

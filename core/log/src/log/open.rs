@@ -118,8 +118,12 @@ impl Log {
             arrivals: AtomicU64::new(loaded.arrivals),
             own: Mutex::default(),
             withheld: RwLock::new(Arc::new(withheld)),
+            findings: Mutex::default(),
             subscribers: Mutex::default(),
         });
+        for (key, chain) in &loaded.chains {
+            shared.note_tips(*key, chain.tips.len());
+        }
         let applied = loaded.applied;
         let mut writer = Writer::new(Arc::clone(&shared), options.apply, loaded);
         writer.announce_directory()?;

@@ -316,6 +316,7 @@ impl Writer {
         let mut frontier = self.shared.frontier.write().unwrap_or_else(PoisonError::into_inner);
         for ((stream, device), chain) in &staged.chains {
             frontier.set(*stream, *device, chain.frontier_tips());
+            self.shared.note_tips((*stream, *device), chain.tips.len());
         }
         let mut withheld = self.shared.withheld.write().unwrap_or_else(PoisonError::into_inner);
         for (arrival, verdict) in &staged.verdicts {

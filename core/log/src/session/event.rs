@@ -1,8 +1,9 @@
 //! What a session tells its driver.
 
 use crate::crypto::noise::NoiseError;
+use crate::entry::Entry;
 use crate::frames::{BoxId, Closing, MailError};
-use crate::ids::DeviceId;
+use crate::ids::{DeviceId, EntryId};
 use crate::session::Refused;
 
 use super::replica::ReplicaError;
@@ -78,6 +79,20 @@ pub enum SessionEvent {
     Acked(u64),
     /// An entry of the peer was not taken. The session closes unless it only waits for an upgrade.
     Refused(Refused),
+    /// The answer to [`super::Session::ask`] for ids.
+    Listed {
+        /// How far the answer goes: an arrival number of the peer's, or a number of ids.
+        through: u64,
+        /// The entries held, with their numbers in the peer's order of arrival.
+        ids: Vec<(u64, EntryId)>,
+    },
+    /// The answer to [`super::Session::ask`] for entries. Nothing of them was verified.
+    Given {
+        /// How far the answer goes: an arrival number of the peer's, or a number of ids.
+        through: u64,
+        /// The entries held, with their numbers in the peer's order of arrival.
+        entries: Vec<(u64, Entry)>,
+    },
     /// A live member sent this to all others.
     Signal(Vec<u8>),
     /// A message in a mailbox that this side opened or asked for.

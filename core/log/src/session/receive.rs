@@ -58,6 +58,11 @@ impl Receiving {
         self.expected = arrivals.saturating_sub(self.cursor.unwrap_or(0));
     }
 
+    /// The epoch of the peer's arrival numbers.
+    pub(super) const fn epoch(&self) -> [u8; 16] {
+        self.epoch
+    }
+
     pub(super) const fn resume_from(&self) -> Option<u64> {
         self.cursor
     }

@@ -142,6 +142,11 @@ impl Sending {
         self.waiting_since
     }
 
+    /// Sends an entry by itself.
+    pub(super) fn offer(&mut self, entry: Entry) {
+        self.ready.push_back((None, entry));
+    }
+
     pub(super) fn push_range(&mut self, range: Range) {
         self.wanted += usize::from(matches!(range, Range::Wanted { .. }));
         self.ranges.push_back(range);

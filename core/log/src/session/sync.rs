@@ -87,6 +87,8 @@ pub(super) struct Sync {
     /// This side's device, unless it is a relay.
     own: Option<DeviceId>,
     pub(super) initiator: bool,
+    /// The streams that this side shows whoever asks.
+    pub(super) offered: Filter,
     /// The streams that both sides hold.
     pub(super) filter: Filter,
     /// The name under which it is kept how far the peer's entries of these streams are held.
@@ -160,6 +162,7 @@ impl Sync {
             peer,
             initiator,
             own,
+            offered: streams.clone(),
             filter: streams.clone(),
             direction,
             admitted,

@@ -118,6 +118,8 @@ async fn who_was_cheated_of_a_key_says_by_whom_and_makes_the_next_one() {
     let authors: Vec<_> = cheated.key_mismatches().into_iter().map(|(_, author)| author).collect();
     assert_eq!(authors, [cheat.device()]);
     assert!(cheat.key_mismatches().is_empty());
+    let [warning] = &world.devices[1].warnings().expect("computes")[..] else { panic!("one warning") };
+    assert_eq!((warning.kind, warning.device), (crate::WarningKind::KeyMismatch, Some(cheat.device())));
     assert_eq!(world.get(1, circle, "a"), None);
     world.put(1, circle, "b", 2).await;
     world.sync().await;
@@ -130,4 +132,5 @@ async fn who_was_cheated_of_a_key_says_by_whom_and_makes_the_next_one() {
     cheat.commit_directory(vec![next]).await.expect("commits");
     world.sync().await;
     assert_eq!(cheated.key_mismatches(), []);
+    assert_eq!(world.devices[1].warnings().expect("computes"), []);
 }

@@ -48,6 +48,8 @@ internal fun NativeSyncReport.toSyncReport() = SyncReport(
     bytesSent.toLong(),
     bytesReceived.toLong(),
     roundTrips.toLong(),
+    held.toLong(),
+    heldThere,
 )
 
 internal fun NativeStats.toStats() = Stats(
@@ -128,5 +130,6 @@ internal fun NativeLinkEvent.toLinkEvent(): LinkEvent = when (this) {
     is NativeLinkEvent.State -> v1.toLinkState()
     is NativeLinkEvent.Progress -> v1.toProgress()
     is NativeLinkEvent.Failed -> LinkFailure(code, reason)
+    is NativeLinkEvent.Warned -> Warning(v1.kind, v1.device, v1.user, v1.database, v1.entry, v1.text)
     is NativeLinkEvent.Lagged -> Lagged(v1.toLong())
 }

@@ -248,10 +248,27 @@ public data class SyncReport(
 
     /** Times the protocol waited for the peer. */
     val roundTrips: Long,
+    /** Chains of entries that this device cannot advance until it is upgraded. */
+    val held: Long,
+    /** Whether the peer leaves entries of this device out until it is upgraded. */
+    val heldThere: Boolean,
 )
 
 /** An event of a link. */
 public sealed interface LinkEvent
+
+/**
+ * Something that is wrong now; it goes when its cause is gone. [kind] is `upgrade_needed`, `clock_behind`, `fork`,
+ * `key_mismatch` or `withheld`.
+ */
+public data class Warning(
+    val kind: String,
+    val device: String?,
+    val user: String?,
+    val database: String?,
+    val entry: String?,
+    val text: String,
+) : LinkEvent
 
 /** How a link stands. */
 @Serializable
