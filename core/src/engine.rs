@@ -151,7 +151,7 @@ impl Engine {
     pub(crate) fn submit(
         &self,
         database: &DatabaseId,
-        operations: &[u8],
+        operations: Vec<u8>,
         unless: Unless,
         settled: impl FnOnce(Option<&LogError>) + Send + 'static,
     ) -> Result<Pending> {
@@ -161,7 +161,7 @@ impl Engine {
 
     /// Writes operations again as entries, each with the time of what it repeats.
     pub(crate) async fn repeat(&self, database: &DatabaseId, entries: &[(Hlc, Vec<u8>)]) -> Result<()> {
-        let drafts = entries.iter().map(|(hlc, operations)| self.draft(database, *hlc, operations));
+        let drafts = entries.iter().map(|(hlc, operations.clone())| self.draft(database, *hlc, operations));
         self.hand_over(drafts.collect::<Result<_>>()?, |_| {}).written().await.map(drop)
     }
 
@@ -182,17 +182,21 @@ impl Engine {
         self.shared.hub.close();
     }
 
-    fn draft(&self, database: &DatabaseId, hlc: Hlc, operations: &[u8]) -> Result<Draft> {
+    fn draft(&self, database: &DatabaseId, hlc: Hlc, operations: Vec<u8>) -> Result<Draft> {
         let (stream, circle) = (database.stream, &database.circle);
-        let plaintext = Plaintext::new(hlc.bits(), operations)?;
+        let plaintext = Plaintext::new(hlc.bits(), &operations)?;
         let directory = self.log.directory();
         let keyring = self.keyring.read().unwrap_or_else(PoisonError::into_inner);
         let key = keyring.writer_key(circle, &directory).ok_or_else(|| no_key(circle))?;
         let key = Arc::clone(key);
         drop(keyring);
-        let random = Arc::clone(&self.random);
+        let (random, shared) = (Arc::clone(&self.random), Arc::clone(&self.shared));
         let (key_id, payload_len) = (key.id(), plaintext.payload_len() as usize);
-        let seal = move |context: &[u8; CONTEXT_LEN]| plaintext.seal(&key, context, &*random);
+        let seal = move |context: &[u8; CONTEXT_LEN]| {
+            let payload = plaintext.seal(&key, context, &*random);
+            shared.fresh.put(&payload, hlc, operations);
+            payload
+        };
         Ok(Draft::data(self.signer(), stream, key_id, payload_len, Box::new(seal)))
     }
 
