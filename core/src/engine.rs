@@ -161,7 +161,7 @@ impl Engine {
 
     /// Writes operations again as entries, each with the time of what it repeats.
     pub(crate) async fn repeat(&self, database: &DatabaseId, entries: &[(Hlc, Vec<u8>)]) -> Result<()> {
-        let drafts = entries.iter().map(|(hlc, operations.clone())| self.draft(database, *hlc, operations));
+        let drafts = entries.iter().map(|(hlc, operations)| self.draft(database, *hlc, operations.clone()));
         self.hand_over(drafts.collect::<Result<_>>()?, |_| {}).written().await.map(drop)
     }
 
