@@ -11,6 +11,7 @@ pub(crate) mod beacon;
 pub(crate) mod changes;
 pub(crate) mod collection;
 pub(crate) mod database;
+mod fresh;
 pub(crate) mod history;
 pub(crate) mod hlc;
 mod key;
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) writes: write::Writes,
     /// How each key was used.
     pub(crate) key_uses: key_uses::KeyUses,
+    /// Own entries that are sealed and not applied yet.
+    pub(crate) fresh: fresh::Fresh,
 }
 
 #[cfg(test)]

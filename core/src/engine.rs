@@ -161,7 +161,7 @@ impl Engine {
     pub(crate) fn submit(
         &self,
         database: &DatabaseId,
-        operations: &[u8],
+        operations: Vec<u8>,
         unless: Unless,
         settled: impl FnOnce(Option<&LogError>) + Send + 'static,
     ) -> Result<Pending> {
@@ -171,7 +171,7 @@ impl Engine {
 
     /// Writes operations again as entries, each with the time of what it repeats.
     pub(crate) async fn repeat(&self, database: &DatabaseId, entries: &[(Hlc, Vec<u8>)]) -> Result<()> {
-        let drafts = entries.iter().map(|(hlc, operations)| self.draft(database, *hlc, operations));
+        let drafts = entries.iter().map(|(hlc, operations)| self.draft(database, *hlc, operations.clone()));
         self.hand_over(drafts.collect::<Result<_>>()?, |_| {}).written().await.map(drop)
     }
 
@@ -201,11 +201,17 @@ impl Engine {
         self.shared.hub.close();
     }
 
-    fn draft(&self, database: &DatabaseId, hlc: Hlc, operations: &[u8]) -> Result<Draft> {
+    fn draft(&self, database: &DatabaseId, hlc: Hlc, operations: Vec<u8>) -> Result<Draft> {
         let circle = &database.circle;
         let (key_id, payload_len, seal) =
-            self.sealed(circle, hlc, operations)?.ok_or_else(|| no_key(circle))?;
-        Ok(Draft::data(self.signer(), database.stream, key_id, payload_len, seal))
+            self.sealed(circle, hlc, &operations)?.ok_or_else(|| no_key(circle))?;
+        let shared = Arc::clone(&self.shared);
+        let seal = move |context: &[u8; CONTEXT_LEN]| {
+            let payload = seal(context);
+            shared.fresh.put(&payload, hlc, operations);
+            payload
+        };
+        Ok(Draft::data(self.signer(), database.stream, key_id, payload_len, Box::new(seal)))
     }
 
     /// A beacon on its way; `None` if there is no key to write with.

@@ -49,6 +49,8 @@ pub struct SyncReport {
     pub bytes_sent: u64,
     /// Bytes received in messages, likewise.
     pub bytes_received: u64,
+    /// Those of both that set the session up: the handshake of the channel, and the greetings in it.
+    pub bytes_of_handshake: u64,
     /// How often something was received after something was sent.
     pub round_trips: u32,
     /// Chains that this device cannot advance, because a newer version goes on with them: see

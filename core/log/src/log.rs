@@ -53,6 +53,10 @@ use writer::{Request, Writer};
 
 /// How often the writer looks at the clock while nothing else happens.
 const TICK: Duration = Duration::from_millis(500);
+/// How often the writer looks whether the callers it has just served come back with more.
+const GATHER: Duration = Duration::from_micros(50);
+/// Callers served together from which on that is worth a look: fewer would only be kept waiting.
+const GATHER_MIN: usize = 8;
 
 /// Reads entries back while the state changes: those that joined before, and with the change.
 pub trait Held {
@@ -66,6 +70,12 @@ pub trait Held {
 
 /// What the engine adds to each state change. All calls come from the writer, in order.
 pub trait Apply: Send {
+    /// Entries are about to be applied; comes while they are being made durable, on another thread.
+    /// What can be computed of them without the state can be computed now. They may still fail.
+    fn prepare(&mut self, entries: &[Entry]) {
+        let _ = entries;
+    }
+
     /// An entry joined the log, or counts again after [`Apply::retract`].
     ///
     /// # Errors
@@ -104,8 +114,21 @@ pub trait Apply: Send {
     /// Only if the state cannot be read or written.
     fn tick(&mut self, batch: &StateBatch<'_>, now_ms: u64, held: &dyn Held) -> Result<(), LogError>;
 
+    /// All of a change was applied: the place for what is written once for all of it.
+    ///
+    /// # Errors
+    ///
+    /// Only if the state cannot be read or written.
+    fn finish(&mut self, batch: &StateBatch<'_>) -> Result<(), LogError> {
+        let _ = batch;
+        Ok(())
+    }
+
     /// The changes so far are visible to readers: time to tell watchers.
     fn committed(&mut self);
+
+    /// The change failed: nothing of it is in the state.
+    fn undone(&mut self) {}
 }
 
 /// What a log is opened with.
@@ -163,6 +186,8 @@ struct Own {
 struct Queue {
     requests: VecDeque<Request>,
     closed: bool,
+    /// Whether the writer sleeps until a request comes; waking it costs a system call.
+    idle: bool,
 }
 
 struct Inner {
@@ -287,11 +312,12 @@ impl Log {
             return;
         }
         queue.requests.push_back(request);
+        let wake = std::mem::take(&mut queue.idle);
         drop(queue);
-        if self.inner.threaded {
-            self.inner.wake.notify_one();
-        } else {
+        if !self.inner.threaded {
             self.inner.drain();
+        } else if wake {
+            self.inner.wake.notify_one();
         }
     }
 
@@ -316,11 +342,13 @@ impl Inner {
     /// The writer's thread.
     fn serve(&self) {
         loop {
-            let queue = lock(&self.queue);
-            let (queue, waited) = self
+            let mut queue = lock(&self.queue);
+            queue.idle = true;
+            let (mut queue, waited) = self
                 .wake
                 .wait_timeout_while(queue, TICK, |queue| queue.requests.is_empty() && !queue.closed)
                 .unwrap_or_else(PoisonError::into_inner);
+            queue.idle = false;
             let finished = queue.requests.is_empty() && queue.closed;
             drop(queue);
             if finished {
@@ -337,12 +365,17 @@ impl Inner {
 
     /// Carries out what is queued, group by group.
     fn drain(&self) {
+        let mut served = 0;
         loop {
+            if self.threaded {
+                self.gather(served);
+            }
             let mut writer = lock(&self.writer);
             let group = writer::take_group(&mut lock(&self.queue).requests);
             if group.is_empty() {
                 return;
             }
+            served = group.len();
             let before = writer.arrivals();
             let replies = writer.process(group);
             let grew = writer.arrivals() > before;
@@ -350,6 +383,23 @@ impl Inner {
             replies.into_iter().for_each(|reply| reply());
             if grew {
                 self.notify();
+            }
+        }
+    }
+
+    /// Callers that were served together tend to come back together: as long as more of them do, they
+    /// are waited for, up to as many as there were, so that one sync of the disk serves them all again.
+    fn gather(&self, served: usize) {
+        if served < GATHER_MIN {
+            return;
+        }
+        let mut queue = lock(&self.queue);
+        while queue.requests.len() < served && !queue.closed {
+            let before = queue.requests.len();
+            let (again, _) = self.wake.wait_timeout(queue, GATHER).unwrap_or_else(PoisonError::into_inner);
+            queue = again;
+            if queue.requests.len() == before {
+                break;
             }
         }
     }

@@ -192,8 +192,11 @@ impl Session {
     pub fn new(role: Role, random: Arc<dyn Random>, now_ms: u64) -> Result<Self, SessionError> {
         let mut handshake = role.handshake(random)?;
         let mut outbox = Outbox::default();
+        let mut traffic = Traffic::default();
         if handshake.is_my_turn() {
-            outbox.push_handshake(handshake.write()?);
+            let message = handshake.write()?;
+            traffic.bytes_of_handshake += message.len() as u64;
+            outbox.push_handshake(message);
         }
         Ok(Self {
             role,
@@ -209,7 +212,7 @@ impl Session {
             watched: BTreeSet::new(),
             started_ms: now_ms,
             unauthenticated_bytes: 0,
-            traffic: Traffic::default(),
+            traffic,
             sent_since_received: false,
             over: false,
         })
@@ -429,6 +432,9 @@ impl Session {
             let (frame, rest) = Frame::decode(bytes)?;
             let taken = bytes.len() - rest.len();
             self.backlog.drain(..taken);
+            if matches!(frame, Frame::Hello(_)) {
+                self.traffic.bytes_of_handshake += taken as u64;
+            }
             budget.spend(frame_units(&frame));
             self.handle(frame, &mut budget, now_ms)?;
         }
@@ -439,8 +445,11 @@ impl Session {
     fn shake_hands<'m>(&mut self, message: &'m [u8]) -> Result<&'m [u8], Stop> {
         let Link::Handshake(handshake) = &mut self.link else { return Ok(message) };
         let rest = handshake.read(message)?;
+        self.traffic.bytes_of_handshake += (message.len() - rest.len()) as u64;
         if handshake.is_my_turn() {
-            self.outbox.push_handshake(handshake.write()?);
+            let message = handshake.write()?;
+            self.traffic.bytes_of_handshake += message.len() as u64;
+            self.outbox.push_handshake(message);
         }
         if let Link::Handshake(handshake) = std::mem::replace(&mut self.link, Link::Closed) {
             let (channel, hash) = handshake.finish()?;
@@ -490,8 +499,12 @@ impl Session {
             cursor,
             streams: member.streams.clone(),
         };
-        self.outbox.push(&Frame::Hello(hello));
+        self.push_greeting(hello);
         Ok(())
+    }
+
+    fn push_greeting(&mut self, hello: Hello) {
+        self.traffic.bytes_of_handshake += self.outbox.push(&Frame::Hello(hello)) as u64;
     }
 
     fn handle(&mut self, frame: Frame, budget: &mut Budget, now_ms: u64) -> Result<(), Stop> {
@@ -573,7 +586,7 @@ impl Session {
                     cursor: None,
                     streams: Filter::All,
                 };
-                self.outbox.push(&Frame::Hello(hello));
+                self.push_greeting(hello);
                 self.sync = Some(Sync::new(replica, peer, None, false, &Filter::All, Direction::Both));
             }
             Role::Peer { initiator, member, .. } => {

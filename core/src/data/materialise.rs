@@ -24,7 +24,7 @@ mod retract;
 mod unseal;
 mod waiting;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tidelog_log::directory::Directory;
@@ -39,7 +39,7 @@ use self::waiting::Deferred;
 use super::address::{Policy, Scope, rows_of};
 use super::beacon::{self, Beacon, BeaconError};
 use super::hlc::{Hlc, HlcClock};
-use super::operation::{Action, OperationError, Operations};
+use super::operation::{Action, Operation, OperationError, Operations};
 use super::tables::{
     self, CHANGES, COLLECTIONS, ChangeRow, HISTORY, ITEMS, ItemRow, META, META_CLOCK, META_EPOCH,
     META_NUMBER, Tables, UNREADABLE, Unread, Version, change_row, damaged, unreadable_row,
@@ -66,7 +66,15 @@ pub(crate) struct Materialiser<K> {
     resumed: bool,
     deferred: Deferred,
     events: Vec<Happened>,
+    /// Rows of `collections` that are in the tables, and those that will be with the present change.
+    collections: HashSet<Vec<u8>>,
+    collections_now: HashSet<Vec<u8>>,
+    /// Entries opened ahead of their turn.
+    ready: HashMap<EntryId, Unsealed>,
 }
+
+/// Bytes of operations that are opened ahead of their turn, at most, but for those of one entry.
+const READY_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// An event and where it happened.
 struct Happened {
@@ -135,7 +143,37 @@ impl<K: Unseal> Materialiser<K> {
             resumed: false,
             deferred: Deferred::Unknown,
             events: Vec::new(),
+            collections: HashSet::new(),
+            collections_now: HashSet::new(),
+            ready: HashMap::new(),
         }
+    }
+
+    /// Opens payloads before the tables can be touched.
+    fn open_ahead(&mut self, entries: &[Entry]) {
+        self.ready.clear();
+        let mut bytes = 0;
+        for entry in entries.iter().filter(|entry| entry.header().kind == Kind::Data) {
+            if self.shared.fresh.holds(entry.payload()) {
+                continue;
+            }
+            if let Unsealed::Plain { hlc, operations } = self.keys.unseal(entry) {
+                bytes += operations.len();
+                self.ready.insert(entry.id(), Unsealed::Plain { hlc, operations });
+            }
+            if bytes > READY_BYTES_MAX {
+                break;
+            }
+        }
+    }
+
+    /// What an entry says: known already if this device has just written it, or it was opened ahead.
+    fn unseal(&mut self, entry: &Entry) -> Unsealed {
+        let own = self.keys.is_own(&entry.header().author);
+        if let Some((hlc, operations)) = own.then(|| self.shared.fresh.take(entry.payload())).flatten() {
+            return Unsealed::Plain { hlc, operations };
+        }
+        self.ready.remove(&entry.id()).unwrap_or_else(|| self.keys.unseal(entry))
     }
 
     /// Applies an entry that joined the log.
@@ -146,7 +184,7 @@ impl<K: Unseal> Materialiser<K> {
             Kind::Directory | Kind::Checkpoint => return Ok(()),
         }
         let place = self.place(entry);
-        let unsealed = if place.foreign { Unsealed::Invalid } else { self.keys.unseal(entry) };
+        let unsealed = if place.foreign { Unsealed::Invalid } else { self.unseal(entry) };
         match unsealed {
             Unsealed::Plain { hlc, operations } => {
                 self.opened(tables, arrival, entry, &place, hlc, &operations)?;
@@ -158,7 +196,7 @@ impl<K: Unseal> Materialiser<K> {
                 waiting::put_for_key(tables, arrival, number, entry)?;
             }
         }
-        self.keep_position(tables)
+        Ok(())
     }
 
     /// Where an entry belongs, by its stream and by its key.
@@ -245,21 +283,21 @@ impl<K: Unseal> Materialiser<K> {
         let mut targets: Vec<Target> = Vec::new();
         let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
         let mut index = 0;
-        for group in operations.groups() {
+        for group in operations.into_groups() {
             if group.owner.is_some_and(|owner| self.keys.user(&source.author) != Some(owner)) {
                 return Err(Unread::Invalid);
             }
             let scope = group.scope(source.rows);
-            for operation in &group.operations {
-                let step = match &operation.action {
-                    Action::Put(value) => Step::Put(value.clone()),
+            for Operation { key, action } in group.operations {
+                let step = match action {
+                    Action::Put(value) => Step::Put(value),
                     Action::Delete => Step::Delete,
                     Action::Change(bytes) => {
-                        Step::Change(Box::new(parse_change(bytes).map_err(|_| Unread::Invalid)?))
+                        Step::Change(Box::new(parse_change(&bytes).map_err(|_| Unread::Invalid)?))
                     }
                 };
-                let place = *places.entry(scope.item_row(&operation.key)).or_insert_with(|| {
-                    targets.push(Target { scope: scope.clone(), key: operation.key.clone(), steps: vec![] });
+                let place = *places.entry(scope.item_row(&key)).or_insert_with(|| {
+                    targets.push(Target { scope: scope.clone(), key, steps: vec![] });
                     targets.len() - 1
                 });
                 targets[place].steps.push((index, step));
@@ -277,8 +315,11 @@ impl<K: Unseal> Materialiser<K> {
         part: Part,
     ) -> Result<(), LogError> {
         let row = tables::policy_row(&target.scope);
-        if tables.get(COLLECTIONS, &row)?.is_none() {
-            tables.put(COLLECTIONS, &row, &[])?;
+        if !self.collections.contains(&row) && !self.collections_now.contains(&row) {
+            if tables.get(COLLECTIONS, &row)?.is_none() {
+                tables.put(COLLECTIONS, &row, &[])?;
+            }
+            self.collections_now.insert(row);
         }
         match target.scope.policy {
             Policy::Lww if part == Part::Whole => self.lww(tables, source, target),
@@ -456,9 +497,25 @@ impl<K: Unseal> Materialiser<K> {
     /// What was written so far is visible: the watches may hear of it.
     fn publish(&mut self) {
         self.has_epoch |= self.number.is_some();
+        self.collections.extend(self.collections_now.drain());
+        self.shared.fresh.clear();
+        self.ready.clear();
         for happened in self.events.drain(..) {
             self.shared.hub.send(happened.rows, happened.scope.as_ref(), happened.event);
         }
+    }
+}
+
+impl<K> Materialiser<K> {
+    /// Nothing of the change is in the tables: what was noted of it is forgotten.
+    fn forget_change(&mut self) {
+        self.number = None;
+        self.resumed = false;
+        self.deferred = Deferred::Unknown;
+        self.events.clear();
+        self.collections_now.clear();
+        self.shared.fresh.clear();
+        self.ready.clear();
     }
 }
 
@@ -481,6 +538,10 @@ fn put_history(
 }
 
 impl<K: Unseal> Apply for Materialiser<K> {
+    fn prepare(&mut self, entries: &[Entry]) {
+        self.open_ahead(entries);
+    }
+
     fn apply(&mut self, batch: &StateBatch<'_>, arrival: u64, entry: &Entry) -> Result<(), LogError> {
         self.add(batch, arrival, entry)
     }
@@ -506,8 +567,16 @@ impl<K: Unseal> Apply for Materialiser<K> {
         self.time_passed(batch, held)
     }
 
+    fn finish(&mut self, batch: &StateBatch<'_>) -> Result<(), LogError> {
+        self.keep_position(batch)
+    }
+
     fn committed(&mut self) {
         self.publish();
+    }
+
+    fn undone(&mut self) {
+        self.forget_change();
     }
 }
 

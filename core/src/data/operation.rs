@@ -163,8 +163,14 @@ impl Operations {
     }
 
     /// The groups in order.
+    #[cfg(test)]
     pub(crate) fn groups(&self) -> &[Group] {
         &self.0
+    }
+
+    /// The groups in order, to take apart.
+    pub(crate) fn into_groups(self) -> Vec<Group> {
+        self.0
     }
 
     /// Whether there is no operation.

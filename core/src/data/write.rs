@@ -365,7 +365,7 @@ impl Engine {
         }
         let reporting = Arc::clone(&lane);
         let unless = Box::new(move || broken.get().cloned());
-        let pending = self.submit(database, &operations.encode(), unless, move |failed| {
+        let pending = self.submit(database, operations.encode(), unless, move |failed| {
             match failed {
                 None => ahead.keep(),
                 Some(_) => drop(ahead),

@@ -26,7 +26,8 @@ use super::{KEY_LEN, Secret};
 /// Bytes of a salt.
 pub(crate) const SALT_LEN: usize = 24;
 const COMMITMENT_LEN: usize = 32;
-const PREFIX_LEN: usize = SALT_LEN + COMMITMENT_LEN;
+/// Bytes of salt and commitment, with which a ciphertext begins.
+pub(crate) const PREFIX_LEN: usize = SALT_LEN + COMMITMENT_LEN;
 const CHUNK_LEN: usize = 16 * 1024;
 const TAG_LEN: usize = 16;
 const NONCE_LEN: usize = 12;

@@ -80,6 +80,7 @@ async fn attempt(dial: &Dial, party: &Party) -> std::result::Result<SyncReport, 
     met.and(closed)?;
     report.bytes_sent = traffic.bytes_sent;
     report.bytes_received = traffic.bytes_received;
+    report.bytes_of_handshake = traffic.bytes_of_handshake;
     report.round_trips = traffic.round_trips;
     Ok(report)
 }

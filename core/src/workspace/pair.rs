@@ -52,6 +52,7 @@ fn run(one: &Engine, two: &Engine) -> Result<SyncReport> {
         received: one.log.arrivals() - before.0,
         bytes_sent: traffic.bytes_sent,
         bytes_received: traffic.bytes_received,
+        bytes_of_handshake: traffic.bytes_of_handshake,
         round_trips: traffic.round_trips,
         held: one.log.newer_entries()?.len() as u64,
         held_there: initiator.peer_leaves_out(),

@@ -6,6 +6,7 @@
 //! as an overlay on the index; it becomes real only after the segments hold it durably. Whether an
 //! entry that passed counts, and so is stored at all, is decided in `judge`.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::index::{self, Chain, ChainKey, ChainTip};
@@ -93,7 +94,12 @@ pub(super) struct Stage<'s> {
     pub(super) keeps_all: bool,
     /// Whom the directory lets write where, as asked before.
     pub(super) passes: HashMap<(DeviceId, StreamId, EntryId, KeyId), bool>,
+    /// Under which entry an author acts, as asked last.
+    pub(super) acts_under: Cell<Option<(ActsAs, Option<EntryId>)>>,
 }
+
+/// An author, its position in the directory, and the key that it writes with.
+type ActsAs = (DeviceId, Option<EntryId>, KeyId);
 
 /// What became of entries that were received, until it is known what of them is stored.
 pub(super) struct Reception {
@@ -127,7 +133,24 @@ impl<'s> Stage<'s> {
             dropped: HashSet::new(),
             keeps_all: false,
             passes: HashMap::new(),
+            acts_under: Cell::new(None),
         })
+    }
+
+    /// The directory entry under which an author acts.
+    pub(super) fn auth_for(
+        &self,
+        author: DeviceId,
+        position: Option<EntryId>,
+        key: KeyId,
+    ) -> Option<EntryId> {
+        let asked = (author, position, key);
+        if let Some((_, answer)) = self.acts_under.get().filter(|(before, _)| *before == asked) {
+            return answer;
+        }
+        let answer = self.directory.auth_for(&author, position, &key);
+        self.acts_under.set(Some((asked, answer)));
+        answer
     }
 
     /// What passed, and what it changes of what was stored before.
@@ -188,11 +211,13 @@ impl<'s> Stage<'s> {
                     repeated.push(id);
                     continue;
                 }
-                if let Some(arrival) = index::arrival_of(&self.view, &id)? {
+                let header = entry.header();
+                if !self.continues(header)
+                    && let Some(arrival) = index::arrival_of(&self.view, &id)?
+                {
                     receipt.known.push(arrival);
                     continue;
                 }
-                let header = entry.header();
                 let checked = match faults.get(&header.prev).or_else(|| faults.get(&header.auth)) {
                     Some(fault) => Err(Stop::Refused(Rejection::RestsOnRefused(*fault))),
                     None => self.check(entry)?,
@@ -229,6 +254,12 @@ impl<'s> Stage<'s> {
             open = missing.into_iter().map(|(number, _)| number).collect();
         }
         Ok(Reception { receipt, passed, repeated })
+    }
+
+    /// Whether an entry follows the last of a branch: then it is not held, or that would not be the last.
+    fn continues(&self, header: &Header) -> bool {
+        let chain = self.chain(&(header.stream, header.author));
+        chain.is_some_and(|chain| chain.ends.iter().any(|end| end.id == header.prev))
     }
 
     /// The receipt, once the group is settled.
@@ -321,6 +352,7 @@ impl<'s> Stage<'s> {
             self.directory.insert(&entry, previous).map_err(Rejection::Directory)?;
             self.positions.insert(id, previous);
             self.passes.clear();
+            self.acts_under.set(None);
         }
         let counts = self.counts_plainly(header, id);
         let chain = self.chains.entry(key).or_insert_with(|| {

@@ -5,10 +5,12 @@
 //! log_meta     "applied"                          arrival u64 | place 12      newest entry indexed
 //! log_meta     "version"                          tables u32 | caller's rows u32
 //! log_entries  arrival u64                        id 32 | place 12
-//! log_ids      id 32                              arrival u64
+//! log_ids      start of id 8 | arrival u64        (nothing)                   rows of random ids spread
+//!                                                 over the whole table: short ones spread less
 //! log_chains   stream 16 | device 32              number u32 | n u16 | tip x n | tip x ends
 //! log_excluded arrival u64                        reason u8 | withheld u8     entries that do not count
-//! log_order    number u32 | seq u64 | arrival u64 (nothing)                   one chain in order
+//! log_order    number u32 | seq u64 | arrival u64 count u32                   one chain in order: so many
+//!                                                 entries whose seq and arrival go up together
 //! log_folds    arrival u64                        id 32 | author 32 | sound u8 | payload
 //!                                                 entries of the directory, so that it is folded at
 //!                                                 once when the log is opened
@@ -19,6 +21,8 @@
 //! offset u32 | length u32`. The number of a chain is short for its key and never leaves the file. A tip
 //! is `seq u64 | id 32 | position 32`; ends are left out where they are the tips.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::ops::ControlFlow;
 
 use super::judge::{Exclusion, Verdict};
@@ -39,6 +43,10 @@ const CURSORS: &str = "log_cursors";
 const APPLIED: &[u8] = b"applied";
 const VERSION: &[u8] = b"version";
 const TIP_LEN: usize = 72;
+/// Bytes of an id that start its row in `log_ids`; those that share them are told apart by their entries.
+const ID_START: usize = 8;
+/// Entries in one row of `log_order`, at most: who looks for a place begins so many before it.
+const RUN_MAX: u32 = 128;
 
 /// One end of a chain, and what the next entry on it is checked against.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +75,7 @@ impl Chain {
 
     /// Where the author continues: the longest branch held, ties by smallest id.
     pub(super) fn own_tip(&self) -> Option<&ChainTip> {
-        self.ends.iter().min_by_key(|end| (std::cmp::Reverse(end.seq), end.id))
+        self.ends.iter().min_by_key(|end| (Reverse(end.seq), end.id))
     }
 }
 
@@ -79,8 +87,6 @@ pub(super) struct NewEntry<'e> {
     pub(super) arrival: u64,
     pub(super) id: EntryId,
     pub(super) place: Place,
-    pub(super) chain: u32,
-    pub(super) seq: u64,
     /// The author and payload of an entry of the directory, and whether its certificates are good.
     pub(super) fold: Option<(DeviceId, &'e [u8], bool)>,
 }
@@ -91,15 +97,62 @@ pub(super) fn put_entry(batch: &StateBatch<'_>, entry: &NewEntry<'_>) -> Result<
     let mut row = entry.id.0.to_vec();
     row.extend_from_slice(&encode_place(entry.place));
     batch.put(ENTRIES, &arrival, &row)?;
-    batch.put(IDS, &entry.id.0, &arrival)?;
-    let mut order = entry.chain.to_be_bytes().to_vec();
-    order.extend_from_slice(&entry.seq.to_be_bytes());
-    order.extend_from_slice(&arrival);
-    batch.put(ORDER, &order, &[])?;
+    batch.put(IDS, &[&entry.id.0[..ID_START], &arrival].concat(), &[])?;
     if let Some((author, payload, sound)) = entry.fold {
         batch.put(FOLDS, &arrival, &[&entry.id.0[..], &author.0, &[sound.into()], payload].concat())?;
     }
     Ok(())
+}
+
+/// Entries of one chain that come one after the other, and arrived so.
+struct Run {
+    chain: u32,
+    seq: u64,
+    arrival: u64,
+    count: u32,
+}
+
+impl Run {
+    fn put(&self, batch: &StateBatch<'_>) -> Result<(), StateError> {
+        let key = [&self.chain.to_be_bytes()[..], &self.seq.to_be_bytes(), &self.arrival.to_be_bytes()];
+        batch.put(ORDER, &key.concat(), &self.count.to_be_bytes())
+    }
+
+    fn decode(key: &[u8], row: &[u8]) -> Option<Self> {
+        Some(Self {
+            chain: u32::from_be_bytes(*key.first_chunk()?),
+            seq: decode_u64(key, 4)?,
+            arrival: decode_u64(key, 12)?,
+            count: u32::from_be_bytes(row.try_into().ok()?),
+        })
+    }
+
+    /// The sequence and arrival numbers of its entries.
+    fn places(&self) -> impl Iterator<Item = (u64, u64)> {
+        (self.seq..).zip(self.arrival..).take(self.count as usize)
+    }
+}
+
+/// Indexes the order of the chains that new entries belong to: chain, sequence and arrival numbers, in
+/// order of arrival.
+pub(super) fn put_order(
+    batch: &StateBatch<'_>,
+    entries: impl Iterator<Item = (u32, u64, u64)>,
+) -> Result<(), StateError> {
+    let mut run: Option<Run> = None;
+    for (chain, seq, arrival) in entries {
+        if let Some(run) = &mut run {
+            let count = u64::from(run.count);
+            let follows = (chain, seq, arrival) == (run.chain, run.seq + count, run.arrival + count);
+            if follows && run.count < RUN_MAX {
+                run.count += 1;
+                continue;
+            }
+            run.put(batch)?;
+        }
+        run = Some(Run { chain, seq, arrival, count: 1 });
+    }
+    run.map_or(Ok(()), |run| run.put(batch))
 }
 
 /// Notes the newest entry that the state has applied.
@@ -219,7 +272,17 @@ fn decode_verdict(row: &[u8]) -> Option<Verdict> {
 
 /// The arrival number of an entry, if it is held.
 pub(super) fn arrival_of(state: &impl StateRead, id: &EntryId) -> Result<Option<u64>, StateError> {
-    Ok(state.get(IDS, &id.0)?.and_then(|row| decode_u64(&row, 0)))
+    let mut arrivals = Vec::new();
+    state.prefix(IDS, &id.0[..ID_START], &mut |key, _| {
+        arrivals.extend(decode_u64(key, ID_START));
+        ControlFlow::Continue(())
+    })?;
+    for arrival in arrivals {
+        if entry_at(state, arrival)?.is_some_and(|(held, _)| held == *id) {
+            return Ok(Some(arrival));
+        }
+    }
+    Ok(None)
 }
 
 /// Id and place of the entry with an arrival number.
@@ -253,13 +316,41 @@ pub(super) fn chain_order(
         Some(seq) => Some(bound(seq)),
         None => chain.checked_add(1).map(|next| next.to_be_bytes().to_vec()),
     };
-    state.range(ORDER, &bound(from_seq), end.as_deref(), false, &mut |key, _| match (
-        decode_u64(key, 4),
-        decode_u64(key, 12),
-    ) {
-        (Some(seq), Some(arrival)) => visit(seq, arrival),
-        _ => ControlFlow::Break(()),
-    })
+    // A run that holds the first place may begin before it. Where the chain forked runs overlap, so a
+    // place waits here until no later run can begin before it.
+    let mut places = BinaryHeap::new();
+    let mut stopped = false;
+    let from_run = from_seq.saturating_sub(u64::from(RUN_MAX - 1));
+    state.range(ORDER, &bound(from_run), end.as_deref(), false, &mut |key, row| {
+        let Some(run) = Run::decode(key, row) else { return ControlFlow::Break(()) };
+        let flow = visit_until(&mut places, run.seq, visit);
+        stopped = flow.is_break();
+        let wanted = run.places().filter(|(seq, _)| (from_seq..=to_seq).contains(seq));
+        places.extend(wanted.map(Reverse));
+        flow
+    })?;
+    if !stopped {
+        while let Some(Reverse((seq, arrival))) = places.pop() {
+            if visit(seq, arrival).is_break() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Visits the places before `seq`.
+fn visit_until(
+    places: &mut BinaryHeap<Reverse<(u64, u64)>>,
+    seq: u64,
+    visit: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    while places.peek().is_some_and(|Reverse((place, _))| *place < seq) {
+        if let Some(Reverse((seq, arrival))) = places.pop() {
+            visit(seq, arrival)?;
+        }
+    }
+    ControlFlow::Continue(())
 }
 
 /// All entries of the directory, in order of arrival.

@@ -278,6 +278,7 @@ impl Stage<'_> {
             }
             self.directory.take_touched();
             self.passes.clear();
+            self.acts_under.set(None);
         }
         self.staged.clear();
         for entry in entries {

@@ -27,7 +27,7 @@ const STATE: &str = "state.redb";
 const SALT: &str = "state.salt";
 const SALT_LEN: usize = 32;
 /// Version of the log's own tables; another one means that the state is built anew.
-const TABLES_VERSION: u32 = 2;
+const TABLES_VERSION: u32 = 3;
 /// Entries applied in one state transaction while catching up, before the run that crosses it.
 const CATCH_UP_ENTRIES: usize = 2_000;
 

@@ -29,6 +29,8 @@ const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Most bytes of own entries that wait for a later signature. So a log that is sent in arrival
 /// order can be cut into messages where every run ends signed.
 const COVERED_BYTES_MAX: usize = 128 * 1024;
+/// Entries of a group from which on a second thread pays.
+const PREPARE_ENTRIES_MIN: usize = 32;
 /// A state commit is made durable when it is this many entries ahead of the last durable one.
 const DURABLE_ENTRIES: u64 = 10_000;
 
@@ -128,9 +130,10 @@ impl Writer {
     pub(super) fn announce_directory(&mut self) -> Result<(), LogError> {
         let Some(apply) = &mut self.apply else { return Ok(()) };
         let (shared, directory) = (&*self.shared, &self.directory);
-        shared
-            .state
-            .update(false, |batch| apply.directory_changed(batch, directory, &Reader { shared, batch }))
+        shared.state.update(false, |batch| {
+            apply.directory_changed(batch, directory, &Reader { shared, batch })?;
+            apply.finish(batch)
+        })
     }
 
     /// Indexes and applies entries that are in the segments already: the catch-up after a kill, or
@@ -250,10 +253,28 @@ impl Writer {
             if self.broken {
                 return Err(LogError::Engine("the state file failed; open the workspace anew".into()));
             }
-            let places = self.shared.segments.append(&staged.entries)?;
+            let places = self.append(&staged.entries)?;
             self.apply_stored(staged, &places)?;
         }
         Ok(ids)
+    }
+
+    /// Makes entries durable. Meanwhile the engine opens them: that needs the processor, this the disk.
+    fn append(&mut self, entries: &[Entry]) -> Result<Vec<Place>, LogError> {
+        let segments = &self.shared.segments;
+        let places = match &mut self.apply {
+            Some(apply) if entries.len() >= PREPARE_ENTRIES_MIN => std::thread::scope(|scope| {
+                let thread = std::thread::Builder::new().name("tidelog-prepare".into());
+                let preparing = thread.spawn_scoped(scope, || apply.prepare(entries));
+                let places = segments.append(entries);
+                if preparing.map_err(drop).and_then(|thread| thread.join().map_err(drop)).is_err() {
+                    tracing::warn!("entries were not opened ahead of their turn");
+                }
+                places
+            }),
+            _ => segments.append(entries),
+        };
+        Ok(places?)
     }
 
     /// Brings state, frontier and directory up to entries that the segments hold.
@@ -275,13 +296,16 @@ impl Writer {
                     arrival,
                     id,
                     place: *place,
-                    chain: staged.chains[&(header.stream, header.author)].number,
-                    seq: header.seq,
                     fold: (header.kind == Kind::Directory)
                         .then(|| (header.author, entry.payload(), staged.directory.is_sound(&id))),
                 };
                 index::put_entry(batch, &row)?;
             }
+            let order = (first..).zip(&staged.entries).map(|(arrival, entry)| {
+                let header = entry.header();
+                (staged.chains[&(header.stream, header.author)].number, header.seq, arrival)
+            });
+            index::put_order(batch, order)?;
             index::put_applied(batch, first + count - 1, *last)?;
             for (arrival, verdict) in &staged.verdicts {
                 index::put_verdict(batch, *arrival, *verdict)?;
@@ -303,6 +327,7 @@ impl Writer {
                         apply.apply(batch, arrival, entry)?;
                     }
                 }
+                apply.finish(batch)?;
             }
             Ok::<_, LogError>(())
         });
@@ -344,7 +369,14 @@ impl Writer {
             && apply.due(now_ms)
         {
             let shared = &*self.shared;
-            shared.state.update(false, |batch| apply.tick(batch, now_ms, &Reader { shared, batch }))?;
+            let result = shared.state.update(false, |batch| {
+                apply.tick(batch, now_ms, &Reader { shared, batch })?;
+                apply.finish(batch)
+            });
+            if let Err(error) = result {
+                apply.undone();
+                return Err(error);
+            }
             apply.committed();
         }
         self.settle()
@@ -460,7 +492,7 @@ fn auth_for(stage: &Stage<'_>, draft: &Draft) -> Option<EntryId> {
         DraftBody::Data { key_id, .. } => *key_id,
         DraftBody::Directory { .. } => KeyId::ZERO,
     };
-    stage.directory.auth_for(&author, tip.map(|tip| tip.position), &key_id)
+    stage.auth_for(author, tip.map(|tip| tip.position), key_id)
 }
 
 /// Makes the entry of a draft and stages it.

@@ -60,6 +60,8 @@ pub struct Traffic {
     pub bytes_sent: u64,
     /// Bytes received.
     pub bytes_received: u64,
+    /// Those of both that set the session up: the handshake of the channel, and the greetings in it.
+    pub bytes_of_handshake: u64,
     /// How often something was received after something was sent.
     pub round_trips: u32,
 }

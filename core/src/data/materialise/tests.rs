@@ -191,6 +191,7 @@ impl Replica {
     fn add(&mut self, entry: &Entry) {
         self.log.0.push(entry.clone());
         self.materialiser.add(&self.tables, self.log.0.len() as u64, entry).expect("applies");
+        self.materialiser.keep_position(&self.tables).expect("applies");
         self.materialiser.publish();
     }
 
