@@ -24,7 +24,6 @@ import kotlinx.serialization.json.double
 import kotlinx.serialization.json.jsonArray
 import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
-import kotlinx.serialization.json.longOrNull
 import java.lang.reflect.Modifier
 import java.math.BigDecimal
 import java.nio.file.Files
@@ -101,7 +100,7 @@ class Command(private val all: Map<String, JsonElement>) {
 fun plain(json: JsonElement): Any? = when (json) {
     JsonNull -> null
     is JsonArray -> json.map(::plain)
-    is JsonPrimitive -> if (json.isString) json.content else json.booleanOrNull ?: json.longOrNull ?: json.double
+    is JsonPrimitive -> if (json.isString) json.content else json.booleanOrNull ?: json.content.toLongOrNull() ?: json.double
     is JsonObject -> when (val bytes = json["\$bytes"]) {
         null -> json.mapValues { plain(it.value) }
         else -> Base64.getDecoder().decode(bytes.jsonPrimitive.content)
