@@ -7,9 +7,15 @@ import unittest
 from checks.rust_source import ROOT
 
 API = ROOT / "bindings" / "api" / "src"
-DRIVERS = [*sorted((ROOT / "tests" / "drivers").glob("*.*"))]
-LINES_MAX = 160
-"""A driver only translates; one that is longer does something else, too. Blank lines and comments do not count."""
+DRIVERS = [
+    *sorted((ROOT / "tests" / "drivers").glob("*.*")),
+    *sorted((ROOT / "core" / "examples" / "scenario_driver").glob("*.rs")),
+    *sorted((ROOT / "swift" / "Tests" / "ScenarioDriver").glob("*.swift")),
+]
+LINES_MAX = 150
+"""A driver only translates; one that is longer does something else, too. Blank lines and comments do not count. Where a
+language cannot call by name every word is a line, and a driver has a file for each topic: the limit is that of each."""
+WIDTH_MAX = 130
 
 NOT_SCENARIOS = {
     "Abandon.is_possible": "how hosts wait",
@@ -102,3 +108,4 @@ class Scenarios(unittest.TestCase):
             lines = path.read_text(encoding="utf-8").splitlines()
             code = [line for line in lines if line.strip() and not line.lstrip().startswith(("//", "#", "/*", "*"))]
             self.assertLess(len(code), LINES_MAX, path.name)
+            self.assertEqual([line for line in lines if len(line) > WIDTH_MAX], [], path.name)

@@ -3,9 +3,10 @@
 //! Reads the library that was built for this machine; one that was stripped describes nothing, but its archive does.
 
 mod api;
+mod kotlin;
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use camino::Utf8PathBuf;
@@ -20,7 +21,10 @@ const USAGE: &str = "usage: tidelog-bindgen kotlin|swift LIBRARY FOLDER
 fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["kotlin", library, folder] => generate(TargetLanguage::Kotlin, library, folder),
+        ["kotlin", library, folder] => {
+            generate(TargetLanguage::Kotlin, library, folder)?;
+            kotlin::keep_status(Path::new(folder))
+        }
         ["swift", library, folder] => generate(TargetLanguage::Swift, library, folder),
         ["api", library] => Ok(fs::write(api::path(), api::list(library)?)?),
         _ => Err(USAGE.into()),
