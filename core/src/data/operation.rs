@@ -163,7 +163,6 @@ impl Operations {
     }
 
     /// The groups in order.
-    #[cfg(test)]
     pub(crate) fn groups(&self) -> &[Group] {
         &self.0
     }

@@ -47,7 +47,6 @@ impl Engine {
     }
 
     /// The epochs that this device was to read and whose key it did not get, with whoever made them.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the list of warnings"))]
     pub(crate) fn key_mismatches(&self) -> Vec<(EntryId, DeviceId)> {
         self.keyring.read().unwrap_or_else(PoisonError::into_inner).mismatched()
     }

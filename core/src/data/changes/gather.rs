@@ -72,7 +72,7 @@ impl<'e> Gathering<'e> {
         let (hlc, operations) = match unseal(&self.engine.keyring, entry) {
             Unsealed::Plain { hlc, operations } => (hlc, operations),
             Unsealed::MissingKey => return self.unread(ChangeKind::MissingKey, arrival, entry),
-            Unsealed::Invalid => return self.unread(ChangeKind::Invalid, arrival, entry),
+            Unsealed::Invalid | Unsealed::Newer => return self.unread(ChangeKind::Invalid, arrival, entry),
         };
         let Some(operations) = self.sound(entry, &operations) else {
             return self.unread(ChangeKind::Invalid, arrival, entry);

@@ -159,9 +159,14 @@ async fn what_makes_no_sense_and_what_is_of_a_newer_version_is_listed_apart() {
     let main = owner.database("main").id().expect("named");
     let never = || Box::new(|| None);
     // A group of one operation that this version does not know, on the key `k` of the collection `c`.
-    let newer = [0x81, 0x84, 0x61, b'c', 0x00, 0xF6, 0x81, 0x82, 0x09, 0x61, b'k'];
-    engine.submit(&main, &newer, never(), |_| {}).expect("seals").written().await.expect("writes");
-    engine.submit(&main, b"garbage", never(), |_| {}).expect("seals").written().await.expect("writes");
+    let newer = vec![0x81, 0x84, 0x61, b'c', 0x00, 0xF6, 0x81, 0x82, 0x09, 0x61, b'k'];
+    engine.submit(&main, newer, never(), |_| {}).expect("seals").written().await.expect("writes");
+    engine
+        .submit(&main, b"garbage".to_vec(), never(), |_| {})
+        .expect("seals")
+        .written()
+        .await
+        .expect("writes");
     assert_eq!(reasons(&owner), [ExcludedReason::UpgradeNeeded, ExcludedReason::Invalid]);
     assert_eq!(shown(&owner), ["first"]);
 }

@@ -28,8 +28,7 @@ fn give(from: &Workspace, to: &Workspace) {
 /// Another user's device, admitted by hand.
 async fn guest(host: &Workspace, environment: Environment) -> Workspace {
     let heads = host.inner.engine.log.directory().heads();
-    let relay = ("ws://relay.test".to_owned(), [1; 32]);
-    let link = InviteLink::new(host.id(), [1; 32], relay, None, heads);
+    let link = InviteLink::new(host.id(), [1; 32], None, None, heads);
     let (guest, how) = prepare(environment, &raw(2), &link).expect("an empty disk");
     assert!(how == Start::Create);
     let theirs = &guest.inner.engine;
@@ -83,7 +82,7 @@ fn of_the_future(workspace: &Workspace) -> Entry {
 }
 
 async fn remove(host: &Workspace, device: DeviceId) {
-    let cuts = host.inner.engine.log.cuts_for(&device);
+    let cuts = host.inner.engine.log.cuts_for(&[device]);
     host.inner.engine.commit_directory(vec![Op::RemoveDevice { device, cuts }]).await.expect("an owner");
 }
 
