@@ -10,12 +10,14 @@ use crate::error::{ErrorKind, Result};
 use crate::net::{MailDesk, OpenBox};
 
 impl Workspace {
-    /// Admits whoever asked, and takes them into the circles of the invite. Repeating it goes on
-    /// where an interruption left it.
+    /// Admits whoever asked, and takes them into the circles of the invite. Whoever is a member already
+    /// is taken nowhere: the invite, which may be over, did not bring them here.
     pub(super) async fn admit(&self, request: &str) -> Result<()> {
         let (desk, id) = (Arc::clone(&self.inner.desk), request.to_owned());
+        let directory = self.inner.engine.log.directory();
+        let newcomer = desk.asked(request).filter(|asked| !directory.is_member(&asked.request.device));
         blocking(move || desk.admit(&id)).await?;
-        let Some(asked) = self.inner.desk.asked(request) else { return Ok(()) };
+        let Some(asked) = newcomer else { return Ok(()) };
         for circle in asked.request.circles {
             self.add_to_circle(circle, asked.user, asked.request.role).await?;
         }

@@ -252,7 +252,8 @@ impl Workspace {
     ///
     /// # Cancellation
     ///
-    /// Once begun, the admission takes place; repeat it for the circles.
+    /// Once begun, the admission takes place. Circles that are left out then are for
+    /// [`Workspace::add_to_circle`].
     pub async fn approve(&self, request: &str) -> Result<()> {
         if self.inner.desk.asked(request).is_none() {
             self.requests().await?;

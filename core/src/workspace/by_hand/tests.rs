@@ -420,7 +420,7 @@ async fn without_a_relay_nobody_waits_at_one() {
 async fn an_invite_leads_into_its_circles_and_no_others() {
     let world = World::new();
     let ada = world.ada().await;
-    for history in [History::Full, History::FromJoin] {
+    for (seed, history) in [(2, History::Full), (3, History::FromJoin)] {
         let make = |name| ada.create_circle(name, CircleOptions { history, recoverable: true });
         let (board, other) = (make("Board").await.expect("makes").id, make("Other").await.expect("makes").id);
         for circle in [board, other] {
@@ -429,7 +429,7 @@ async fn an_invite_leads_into_its_circles_and_no_others() {
         }
         let invited = invite(&ada, |options| options.circles = vec![board]).await;
         assert_eq!(invited.circles, [board]);
-        let bob = world.join(2, &ada, &invited, "").await;
+        let bob = world.join(seed, &ada, &invited, "").await;
         let read = |circle| bob.database_in("minutes", circle).collection::<Value>("items").get("before");
         assert_eq!(read(board).expect("reads"), Some(Value::Int(1)), "{history:?}");
         assert_ne!(read(other).ok().flatten(), Some(Value::Int(1)), "{history:?}");
@@ -471,5 +471,25 @@ async fn circles_that_an_invite_cannot_lead_into_are_refused() {
     assert_eq!(kind(ada.invite(with(vec![CircleId::WORKSPACE], false)).await), ErrorKind::NotFound);
     assert_eq!(kind(ada.invite(with(vec![board], true)).await), ErrorKind::InvalidArgument);
     assert_eq!(kind(ada.invite(with(vec![board; 65], false)).await), ErrorKind::InvalidArgument);
-    assert_eq!(kind(bob.invite(with(vec![board], false)).await), ErrorKind::NotAdmitted);
+    assert_eq!(kind(bob.invite(with(vec![board], false)).await), ErrorKind::NotAuthorized);
+}
+
+#[tokio::test]
+async fn a_member_gets_into_no_circle_by_an_invite_that_is_over() {
+    let world = World::new();
+    let ada = world.ada().await;
+    let board = ada.create_circle("Board", CircleOptions::default()).await.expect("makes").id;
+    let plain = invite(&ada, |_| ()).await;
+    let into_board = invite(&ada, |options| options.circles = vec![board]).await;
+    // One device, with a request under each invite.
+    let asking = world.ask(2, &plain, "Bob").await;
+    let here = asking.environment.clone();
+    let other = Workspace::ask_to_join_in(here, raw(2), &into_board.uri, "Bob").await.expect("asks");
+    let request = ada.receive_request(&asking.request).await.expect("takes in");
+    ada.approve(&request.id).await.expect("approves");
+    ada.withdraw(&into_board.id).expect("withdraws");
+    ada.receive_request(&other).await.expect("is a member, and known");
+    ada.approve(&request.id).await.expect("is done already");
+    let members = ada.circles().expect("reads").remove(0).members;
+    assert_eq!(members.len(), 1, "{members:?}");
 }
