@@ -2,7 +2,8 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help test lint demo bench package api clean $(addprefix test-,checks rust python node swift kotlin scenarios packages)
+SUITES := $(addprefix test-,checks rust python node swift kotlin scenarios packages)
+.PHONY: help test lint demo bench package api clean $(SUITES)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -11,7 +12,8 @@ help: ## this list
 test: ## run every test in every language; ends with the sum
 	@$(PYTHON) scripts/test
 
-test-%:
+# A pattern alone would not be looked at for phony targets.
+$(SUITES): test-%:
 	@$(PYTHON) scripts/test $*
 
 lint: ## formatting, clippy, rustdoc, ruff, mypy and tsc; warnings are errors
