@@ -211,8 +211,8 @@ impl Keyring {
     }
 
     /// The key to write with: of the valid epochs opened here whose keys all devices of the circle
-    /// were given and nobody else but the root, the one with the highest number, then the smallest
-    /// key id. `None` means that a new epoch has to be made first.
+    /// were given and nobody else but the root, nor with a later key that seals it, the one with the
+    /// highest number, then the smallest key id. `None` means that a new epoch has to be made first.
     pub(crate) fn writer_key(&self, circle: &CircleId, directory: &Directory) -> Option<&Arc<EpochKey>> {
         let key_id = if directory.len() == self.learned_len {
             self.writers.get(circle).copied()
@@ -226,15 +226,25 @@ impl Keyring {
         let devices: BTreeSet<DeviceId> =
             directory.recipients(circle).into_iter().map(|(device, _)| device).collect();
         let root = directory.root().map(|root| root.pk);
-        let fits = |epoch: &&Epoch| {
+        let mut best: Option<&Epoch> = None;
+        // Keys that somebody has who must not, given or sealed under what was given.
+        let mut leaked = HashSet::new();
+        // From the newest down: an epoch seals the keys of earlier ones.
+        for epoch in directory.epochs(circle).into_iter().rev() {
             let readers = directory.readers(&epoch.key_id);
-            self.opened.contains(&(epoch.entry, epoch.key_id))
+            if leaked.contains(&epoch.key_id) || !readers.is_subset(&devices) {
+                leaked.insert(epoch.key_id);
+                leaked.extend(epoch.prev.iter().map(|(key_id, _)| *key_id));
+                continue;
+            }
+            let fits = self.opened.contains(&(epoch.entry, epoch.key_id))
                 && directory.circles_of_key(&epoch.key_id).len() == 1
-                && readers.is_subset(&devices)
-                && devices.difference(&readers).all(|device| Some(*device) == root)
-        };
-        let better = |a: &&Epoch, b: &&Epoch| a.epoch.cmp(&b.epoch).then_with(|| b.key_id.cmp(&a.key_id));
-        directory.epochs(circle).into_iter().filter(fits).max_by(better).map(|epoch| epoch.key_id)
+                && devices.difference(&readers).all(|device| Some(*device) == root);
+            if fits && best.is_none_or(|best| (epoch.epoch, best.key_id) >= (best.epoch, epoch.key_id)) {
+                best = Some(epoch);
+            }
+        }
+        best.map(|epoch| epoch.key_id)
     }
 
     /// The operation that starts the first epoch of a new workspace.

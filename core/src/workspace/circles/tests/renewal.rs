@@ -100,6 +100,24 @@ async fn after_a_removal_from_the_workspace_every_circle_it_read_gets_a_new_key(
 }
 
 #[tokio::test]
+async fn a_key_that_a_later_one_opened_to_who_left_is_written_with_no_more() {
+    let world = World::new(1).await;
+    let engine = &world.devices[0].inner.engine;
+    let first = world.writes_with(0, ALL).expect("a key");
+    // Without a grant: the next key is its first, and opens the one before.
+    let newcomer = crate::workspace::testing::stranger(&world.devices[0], world.environment());
+    let user = tidelog_log::directory::user_id(&engine.workspace(), &newcomer.inner.engine.device());
+    let certs = vec![newcomer.inner.engine.certificate(user)];
+    let add = Op::AddUser { user, role: Role::Writer, certs };
+    engine.commit_directory(vec![add]).await.expect("admits");
+    world.put(0, ALL, "a", 1).await;
+    assert_ne!(world.writes_with(0, ALL), Some(first));
+    let remove = Op::RemoveUser { user, cuts: vec![] };
+    engine.commit_directory(vec![remove]).await.expect("removes");
+    assert_eq!(world.writes_with(0, ALL), None, "the first key was sealed under the second");
+}
+
+#[tokio::test]
 async fn who_was_cheated_of_a_key_says_by_whom_and_makes_the_next_one() {
     let world = World::new(1).await;
     let circle = world.circle(CircleOptions::default(), &[1]).await;
