@@ -83,7 +83,7 @@ fn of_the_future(workspace: &Workspace) -> Entry {
 }
 
 async fn remove(host: &Workspace, device: DeviceId) {
-    let cuts = host.inner.engine.log.cuts_for(&device);
+    let cuts = host.inner.engine.log.cuts_for(&[device]);
     host.inner.engine.commit_directory(vec![Op::RemoveDevice { device, cuts }]).await.expect("an owner");
 }
 
