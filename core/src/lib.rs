@@ -59,13 +59,13 @@ pub use error::{Error, ErrorKind, Result};
 pub use keys::vault::Key;
 pub use net::{Link, LinkEvent, LinkEvents, LinkProgress, LinkState, SyncReport};
 pub use tidelog_log::directory::Role;
-pub use tidelog_log::ids::{CircleId, DeviceId, EntryId, StreamId, UserId, WorkspaceId};
+pub use tidelog_log::ids::{CircleId, DeviceId, EntryId, UserId, WorkspaceId};
 pub use tidelog_log::session::Direction;
 pub use value::{Value, from_value, to_value};
 pub use warning::{Warning, WarningKind};
 pub use workspace::{
-    BackupInfo, BackupKey, BackupReport, Circle, CircleMember, CircleOptions, DeviceInfo, Difference,
-    Differing, EntryInfo, Environment, ExcludedEntry, ExcludedReason, History, Invite, InviteOptions,
-    JoinOptions, JoinRequest, KeyPolicy, Me, Member, RecoverFrom, RemoteLog, RemovalReport, Stats,
-    VerifyReport, WatchOptions, Workspace,
+    BackupInfo, BackupKey, BackupReport, Circle, CircleMember, CircleOptions, DeviceInfo, EntryInfo,
+    Environment, ExcludedEntry, ExcludedReason, History, Invite, InviteOptions, JoinOptions, JoinRequest,
+    KeyPolicy, Me, Member, RecoverFrom, RemoteLog, RemovalReport, Stats, VerifyReport, WatchOptions,
+    Workspace,
 };

@@ -42,7 +42,6 @@ use tidelog_log::env::{Clock, Random, SystemClock, SystemRandom, random_array};
 use tidelog_log::storage::{FolderStorage, Storage};
 
 pub use backup::{BackupInfo, BackupKey, BackupReport};
-pub use beacons::{Difference, Differing};
 pub use circles::{Circle, CircleMember, CircleOptions, History, KeyPolicy};
 pub use databases::WatchOptions;
 pub use excluded::{ExcludedEntry, ExcludedReason};

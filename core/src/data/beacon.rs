@@ -155,24 +155,38 @@ pub(crate) fn claims(
     state: &(impl StateRead + ?Sized),
     device: &DeviceId,
 ) -> Result<Option<Claims>, StateError> {
-    let mut claims = None;
-    state.prefix(BEACONS, &device.0, &mut |key, row| {
-        if let Some((entry, hlc, arrival, beacon)) = parse_row(key, row) {
-            let claims = claims.get_or_insert_with(Claims::default);
+    Ok(claims_under(state, &device.0)?.remove(device))
+}
+
+/// What all devices claim that wrote beacons.
+pub(crate) fn all_claims(
+    state: &(impl StateRead + ?Sized),
+) -> Result<BTreeMap<DeviceId, Claims>, StateError> {
+    claims_under(state, &[])
+}
+
+fn claims_under(
+    state: &(impl StateRead + ?Sized),
+    prefix: &[u8],
+) -> Result<BTreeMap<DeviceId, Claims>, StateError> {
+    let mut found: BTreeMap<DeviceId, Claims> = BTreeMap::new();
+    state.prefix(BEACONS, prefix, &mut |key, row| {
+        if let Some((device, entry, hlc, arrival, beacon)) = parse_row(key, row) {
+            let claims = found.entry(device).or_default();
             (claims.entry, claims.hlc) = (Some(entry), hlc);
             (claims.arrival, claims.heads) = (arrival, beacon.heads);
             claims.tips.extend(beacon.tips.into_iter().map(|tip| (tip.stream, (tip, arrival))));
         }
         ControlFlow::Continue(())
     })?;
-    Ok(claims)
+    Ok(found)
 }
 
-fn parse_row(key: &[u8], row: &[u8]) -> Option<(EntryId, Hlc, u64, Beacon)> {
-    let entry = EntryId(*key.last_chunk()?);
+fn parse_row(key: &[u8], row: &[u8]) -> Option<(DeviceId, EntryId, Hlc, u64, Beacon)> {
+    let (device, entry) = (DeviceId(*key.first_chunk()?), EntryId(*key.last_chunk()?));
     let (head, beacon) = row.split_first_chunk::<ROW_HEAD_LEN>()?;
     let number = |at: usize| Some(u64::from_be_bytes(head.get(at..at + 8)?.try_into().ok()?));
-    Some((entry, Hlc::from_bits(number(0)?), number(8)?, Beacon::decode(beacon).ok()?))
+    Some((device, entry, Hlc::from_bits(number(0)?), number(8)?, Beacon::decode(beacon).ok()?))
 }
 
 #[cfg(test)]

@@ -12,7 +12,6 @@ use tidelog_log::ids::{DeviceId, EntryId, StreamId};
 use tidelog_log::log::LogError;
 use tidelog_log::state::{StateBatch, StateRead as _};
 
-use super::Workspace;
 use super::create::blocking;
 use crate::data::beacon::{self, Beacon, Claims, HEADS_MAX, Tip};
 use crate::data::tables::{META, META_BEACON, damaged};
@@ -27,7 +26,7 @@ const LOOK_EVERY_MS: u64 = 10 * 60 * 1_000;
 
 /// How a device's history differs from what is held here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Difference {
+pub(crate) enum Difference {
     /// It names an entry that a relay did not hand out, although both sides held the same.
     Withheld,
     /// It names another entry in a place where one is held.
@@ -36,27 +35,15 @@ pub enum Difference {
 
 /// Something that a device claims to hold and that cannot be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Differing {
+pub(crate) struct Differing {
     /// Who claims it.
-    pub device: DeviceId,
+    pub(crate) device: DeviceId,
     /// Where: in the directory, or in a chain of the device.
-    pub stream: StreamId,
+    pub(crate) stream: StreamId,
     /// The entry that it names.
-    pub entry: EntryId,
+    pub(crate) entry: EntryId,
     /// How it differs.
-    pub difference: Difference,
-}
-
-impl Workspace {
-    /// What members claim in their beacons and this device cannot have: a relay keeps it back, or a
-    /// device tells different members different things. Empty again once it came.
-    ///
-    /// # Errors
-    ///
-    /// `closed`, or what the disk reports.
-    pub fn histories_differ(&self) -> Result<Vec<Differing>> {
-        self.inner.engine.histories_differ()
-    }
+    pub(crate) difference: Difference,
 }
 
 /// Writes a beacon if it is time. That it could not be written is no reason not to sync.
@@ -146,16 +133,15 @@ impl Engine {
         Ok(cuts)
     }
 
-    /// See [`Workspace::histories_differ`].
+    /// What members claim in their beacons and this device cannot have: a relay keeps it back, or a
+    /// device tells different members different things. Empty again once it came.
     pub(crate) fn histories_differ(&self) -> Result<Vec<Differing>> {
         let view = self.view()?;
         let directory = self.log.directory();
         let mut found = Vec::new();
-        for user in directory.users() {
-            for device in user.devices {
-                if let Some(claims) = beacon::claims(&view, &device).map_err(LogError::from)? {
-                    self.compare(device, &claims, &mut found)?;
-                }
+        for (device, claims) in beacon::all_claims(&view).map_err(LogError::from)? {
+            if directory.is_member(&device) {
+                self.compare(device, &claims, &mut found)?;
             }
         }
         found.sort_unstable();

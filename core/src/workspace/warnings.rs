@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 
 use tidelog_log::ids::{DeviceId, EntryId, StreamId};
 
+use super::beacons::Difference;
 use super::{Inner, Workspace};
 use crate::data::read;
 use crate::engine::Engine;
@@ -21,6 +22,9 @@ const FORK: &str = "a device wrote twice in one place: it was copied and both co
 
 const KEY_MISMATCH: &str = "a member published a key that does not open here as it should: what is sealed under it \
                             cannot be read, and keys made since leave it out; ask that member";
+
+const WITHHELD: &str = "a member has written or seen what no relay hands out: a relay keeps it back, or that member's \
+                        device has not synced all of it; sync with another relay, or with the member";
 
 impl Workspace {
     /// What is wrong now and worth telling a person, in a fixed order; empty if all is well. A link
@@ -63,6 +67,14 @@ fn collect(engine: &Engine) -> Result<Vec<Warning>> {
     for (epoch, author) in engine.key_mismatches() {
         let place = Some((author, StreamId::DIRECTORY));
         warnings.push(about(engine, WarningKind::KeyMismatch, place, Some(epoch), KEY_MISMATCH));
+    }
+    for differing in engine.histories_differ()? {
+        let (kind, text) = match differing.difference {
+            Difference::Withheld => (WarningKind::Withheld, WITHHELD),
+            Difference::Fork => (WarningKind::Fork, FORK),
+        };
+        let place = Some((differing.device, differing.stream));
+        warnings.push(about(engine, kind, place, Some(differing.entry), text));
     }
     warnings.sort_unstable();
     Ok(warnings)

@@ -6,9 +6,10 @@ use tidelog_log::env::{ManualClock, SeededRandom};
 use tidelog_log::storage::MemoryStorage;
 use tidelog_log::testing::START_MS;
 
-use super::super::Environment;
 use super::super::testing::{admit, admitted, created, grant, held, on, put, shown, stranger, take};
+use super::super::{Environment, Workspace};
 use super::*;
+use crate::warning::WarningKind;
 
 /// An owner, and a member with a clock that the test moves.
 async fn pair(seed: u64) -> (Workspace, Workspace, Arc<ManualClock>) {
@@ -45,7 +46,7 @@ fn is_of(workspace: &Workspace, entry: &Entry) -> bool {
 }
 
 fn differ(workspace: &Workspace) -> Vec<Differing> {
-    workspace.histories_differ().expect("reads")
+    workspace.inner.engine.histories_differ().expect("reads")
 }
 
 #[tokio::test]
@@ -130,8 +131,12 @@ async fn a_relay_that_keeps_entries_back_is_exposed_until_it_hands_them_out() {
         difference: Difference::Withheld,
     };
     assert_eq!(differ(&owner), [expected]);
+    let warnings = owner.warnings().expect("reads");
+    let told: Vec<_> = warnings.iter().map(|warning| (warning.kind, warning.device, warning.entry)).collect();
+    assert_eq!(told, [(WarningKind::Withheld, Some(expected.device), Some(expected.entry))]);
     take(&owner, vec![entry]);
     assert_eq!(differ(&owner), []);
+    assert_eq!(owner.warnings().expect("reads"), []);
 }
 
 #[tokio::test]
