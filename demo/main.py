@@ -215,7 +215,7 @@ def main() -> None:
         say(f"Without a device in {name}: {reason}")
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True)
-    processes = []
+    processes: list[Relay | Device] = []
     try:
         relay = Relay()
         processes.append(relay)
