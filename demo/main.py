@@ -102,9 +102,7 @@ class Device:
         self.name = name
         self.folder = HOME / f"{name.lower()}.tide"
         self.story = f"[{name} was here]"
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
-        )
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
 
     def send(self, op: str, **fields: Any) -> None:
         assert self.process.stdin is not None
@@ -123,6 +121,10 @@ class Device:
     def ask(self, op: str, **fields: Any) -> dict[str, Any]:
         self.send(op, **fields)
         return self.answer()
+
+    def until(self, op: str, holds: Callable[[Any], bool], claim: str) -> None:
+        """Asks until the answer is as claimed."""
+        wait_until(lambda: holds(self.ask(op)[op]), f"{self.name} {claim}")
 
 
 def shell(*arguments: str | Path, allowed: tuple[int, ...] = (0,)) -> str:
@@ -213,7 +215,7 @@ def main() -> None:
         say(f"Without a device in {name}: {reason}")
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True)
-    processes = []
+    processes: list[Relay | Device] = []
     try:
         relay = Relay()
         processes.append(relay)
@@ -250,7 +252,7 @@ def run(rows: list[dict[str, Any]], relay: Relay, devices: list[Device]) -> None
                 joined = device.ask(
                     "join", path=str(device.folder), passphrase=PASSPHRASE, invite=invite.uri, relay=relay.url
                 )
-                wait_until(lambda: device.ask("count")["count"] >= len(rows), "it has the records")
+                device.until("count", lambda count: count >= len(rows), "has the records")
             check(device.ask("count")["count"] == len(rows), f"{device.name} has all records of `{joined['name']}`")
             found = device.ask("query", name=name)["keys"]
             check(set(found) == expected, f"{device.name} answers a query: {len(found)} named {name!r}")
@@ -267,9 +269,9 @@ def run(rows: list[dict[str, Any]], relay: Relay, devices: list[Device]) -> None
         check(document.text("text") == text, "the document reads as the file does")
         with timed("until the last edit was everywhere"):
             for device in devices:
-                wait_until(lambda: device.ask("text")["text"] == text, f"{device.name} has the document")
+                device.until("text", lambda shown: shown == text, "has the document")
         for device in devices:
-            wait_until(lambda: device.ask("seen")["seen"] >= len(pieces), f"{device.name} was told of every edit")
+            device.until("seen", lambda seen: seen >= len(pieces), "was told of every edit")
         say(f"   ok: {names} were told of {len(pieces)} changes as they came")
 
         say("\n5. The command line joins as another device, and goes offline.")
@@ -301,17 +303,17 @@ def run(rows: list[dict[str, Any]], relay: Relay, devices: list[Device]) -> None
         with timed("until nothing waited any more"):
             wait_until(lambda: link.pending == 0, "Python's entries reach the relay")
             for device in devices:
-                wait_until(lambda: device.ask("pending")["pending"] == 0, f"{device.name}'s entries reach the relay")
+                device.until("pending", lambda pending: pending == 0, "has nothing left to send")
         shell("sync", last, relay.url)
 
         say("\n7. All end up with the same.")
         total = len(rows) + 5
         wait_until(lambda: packages.count() == total, "Python hears of the shell's records")
         for device in devices:
-            wait_until(lambda: device.ask("count")["count"] == total, f"{device.name} hears of the shell's records")
+            device.until("count", lambda count: count == total, "hears of the shell's records")
         shell("sync", last, relay.url)
         for device in devices:
-            wait_until(lambda: workspace.stats().root == device.ask("root")["root"], f"{device.name} is equal")
+            device.until("root", lambda root: root == workspace.stats().root, "is equal")
         roots = {workspace.stats().root, json.loads(shell("stats", last))["root"]}
         roots |= {device.ask("root")["root"] for device in devices}
         check(len(roots) == 1, f"equal roots on {2 + len(devices)} devices: {roots.pop()[:16]}..")
@@ -325,7 +327,9 @@ def run(rows: list[dict[str, Any]], relay: Relay, devices: list[Device]) -> None
         texts |= {device.ask("text")["text"] for device in devices}
         check(len(texts) == 1, "the same document everywhere")
         stories = [device.story for device in devices]
-        check(final.startswith("[Python was here]") and all(story in final for story in stories), "with everybody's edits")
+        check(
+            final.startswith("[Python was here]") and all(story in final for story in stories), "with everybody's edits"
+        )
         shares = {"Python": len(mine)} | {one.name: len(share) for one, share in zip(devices, others, strict=True)}
         notes = {name: packages.count({"note": f"from {name}"}) for name in shares}
         check(notes == shares, "nothing is lost of what was written around the kill")

@@ -279,9 +279,9 @@ def build_swift() -> list[Path]:
     for part in ("Sources", "Native"):
         shutil.copytree(SWIFT / part, stage / part)
     manifest = (SWIFT / "Package.swift").read_text(encoding="utf-8")
-    # The targets of tests and benchmarks stay here.
-    kept = [line for line in manifest.splitlines(keepends=True) if not any(part in line for part in ("Tests/", "Benchmarks/", "Demo"))]
-    kept = [line for line in kept if ".testTarget(" not in line]
+    # The targets of tests, benchmarks and the demo stay here.
+    ours = ("Tests/", "Benchmarks/", "DemoDevice", ".testTarget(")
+    kept = [line for line in manifest.splitlines(keepends=True) if not any(part in line for part in ours)]
     (stage / "Package.swift").write_text("".join(kept), encoding="utf-8")
     shutil.copy2(ROOT / "LICENSE", stage / "LICENSE")
     archive = out / f"tidelog-swift-{pom_value('version')}-{native.host_triple()}.tar.gz"

@@ -22,7 +22,7 @@ export interface Summary {
 export interface Version {
   readonly entry: string
   readonly author: string
-  readonly user?: string
+  readonly user: string | null
   /** When, by the author's clock. */
   readonly time: Date
   /** `put`, `delete`, or `change` of a document. */
@@ -36,7 +36,7 @@ export interface Version {
 export interface Change<T> {
   readonly kind: 'current' | 'put' | 'delete' | 'merge' | 'unreadable'
   /** The database, if this device knows its name. */
-  readonly database?: string
+  readonly database: string | null
   readonly collection: string
   /** The user whose own item it is. */
   readonly owner: string | null
@@ -122,8 +122,8 @@ export interface SyncReport {
 export interface Warning {
   readonly kind: 'upgrade_needed' | 'clock_behind' | 'fork' | 'key_mismatch' | 'withheld'
   readonly device?: string
-  readonly user: string | null
-  readonly database: string | null
+  readonly user?: string
+  readonly database?: string
   readonly entry?: string
   readonly text: string
 }

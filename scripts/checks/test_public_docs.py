@@ -10,7 +10,9 @@ from checks.rust_source import ROOT
 KOTLIN = ROOT / "kotlin" / "src" / "main" / "kotlin"
 SWIFT = ROOT / "swift" / "Sources" / "Tidelog"
 
-KOTLIN_PUBLIC = re.compile(r"\s*public (?!sealed class TidelogException\b.*\{$).*\b(fun|val|var|class|interface|object)\b")
+KOTLIN_PUBLIC = re.compile(
+    r"\s*public (?!sealed class TidelogException\b.*\{$).*\b(fun|val|var|class|interface|object)\b"
+)
 KOTLIN_TYPE = re.compile(r"( *)public (data class|enum class)")
 KOTLIN_PART = {"data class": re.compile(r"\s*(public )?val \w+:"), "enum class": re.compile(r"\s*[A-Z][A-Z_]*[,;(]")}
 SWIFT_PUBLIC = re.compile(r"\s*public (?:static |final |nonisolated |mutating |indirect )*(?!extension)\w+")
@@ -68,7 +70,15 @@ class PublicDocs(unittest.TestCase):
         self.assertEqual(silent(SWIFT, "*.swift", silent_swift), [])
 
     def test_what_says_nothing_is_found(self):
-        kotlin = ["/** A. */", "public data class A(", "    val b: Int,", ")", "public fun c() {}", "@X", "public val d = 1"]
+        kotlin = [
+            "/** A. */",
+            "public data class A(",
+            "    val b: Int,",
+            ")",
+            "public fun c() {}",
+            "@X",
+            "public val d = 1",
+        ]
         self.assertEqual(list(silent_kotlin(kotlin)), [2, 4, 6])
         swift = ["/// A.", "public enum A {", "    case b", "    /// C.", "    case c", "}", "public func d() {}"]
         self.assertEqual(list(silent_swift(swift)), [2, 6])

@@ -10,6 +10,7 @@ import io.tidelog.Progress
 import io.tidelog.Progressing
 import io.tidelog.Query
 import io.tidelog.Value
+import io.tidelog.Warning
 import kotlinx.serialization.Contextual
 import kotlinx.serialization.Serializable
 import kotlinx.serialization.json.JsonArray
@@ -132,6 +133,7 @@ private fun fields(record: Any): Map<String, Any?> =
 fun told(event: Any?): Any? = when (event) {
     is Progress -> "progress"
     is LinkFailure -> "failed"
+    is Warning -> "warned"
     is Lagged -> mapOf("lost" to event.lost)
     else -> event
 }

@@ -134,7 +134,7 @@ const others = {
   },
   async next(c, role) {
     const { value } = await role.streams[c.stream].events.next()
-    return { state: value?.state, progress: 'progress', failed: 'failed' }[value?.kind] ?? value
+    return { state: value?.state, progress: 'progress', failed: 'failed', warned: 'warned' }[value?.kind] ?? value
   },
 }
 

@@ -15,7 +15,7 @@ from tidelog import _tidelog  # Only for the clock of tests, which no released p
 
 WORDS = json.loads((Path(__file__).parents[1] / "words.json").read_text(encoding="utf-8"))["words"]
 NAMES = {"timeout_ms": "timeout", "expires_in_ms": "expires"}
-LINK_EVENTS = {tidelog.Progress: "progress", tidelog.LinkFailure: "failed"}
+LINK_EVENTS = {tidelog.Progress: "progress", tidelog.LinkFailure: "failed", tidelog.WorkspaceWarning: "warned"}
 
 
 @dataclass

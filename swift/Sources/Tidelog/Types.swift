@@ -241,7 +241,7 @@ public struct SyncReport: Codable, Sendable, Hashable {
 }
 
 /// Something that is wrong now. It goes when its cause is gone.
-public struct Warning: Sendable, Hashable {
+public struct Warning: Codable, Sendable, Hashable {
     /// What it is about: `upgrade_needed`, `clock_behind`, `fork`, `key_mismatch` or `withheld`.
     public let kind: String
     /// The device concerned, if it is one.

@@ -119,6 +119,7 @@ func told(_ event: Any) -> Any {
         case .state(let state): return state.rawValue
         case .progress: return "progress"
         case .failed: return "failed"
+        case .warned: return "warned"
         case .lagged: return "lagged"
         }
     case let event as Event<Value>:

@@ -248,8 +248,10 @@ public data class SyncReport(
 
     /** Times the protocol waited for the peer. */
     val roundTrips: Long,
+
     /** Chains of entries that this device cannot advance until it is upgraded. */
     val held: Long,
+
     /** Whether the peer leaves entries of this device out until it is upgraded. */
     val heldThere: Boolean,
 )
@@ -261,12 +263,24 @@ public sealed interface LinkEvent
  * Something that is wrong now; it goes when its cause is gone. [kind] is `upgrade_needed`, `clock_behind`, `fork`,
  * `key_mismatch` or `withheld`.
  */
+@Serializable
 public data class Warning(
+    /** What it is about. */
     val kind: String,
+
+    /** The device concerned, if it is one. */
     val device: String?,
+
+    /** The user whose device it is, if known. */
     val user: String?,
+
+    /** Name of the database concerned, if it is one whose name is known; empty for the directory. */
     val database: String?,
+
+    /** The entry that shows it, if one does. */
     val entry: String?,
+
+    /** What it means and what to do about it. */
     val text: String,
 ) : LinkEvent
 
