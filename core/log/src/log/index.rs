@@ -406,3 +406,6 @@ fn decode_entry(row: &[u8]) -> Option<(EntryId, Place)> {
 fn decode_u64(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_be_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
+
+#[cfg(test)]
+mod tests;
