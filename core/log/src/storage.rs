@@ -12,6 +12,7 @@
 mod folder;
 #[cfg(any(test, feature = "test-util"))]
 mod memory;
+mod overlay;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use std::sync::Arc;
 pub use folder::FolderStorage;
 #[cfg(any(test, feature = "test-util"))]
 pub use memory::{Fault, MemoryStorage, SECTOR_LEN};
+pub(crate) use overlay::OverlayFile;
 
 /// Name of the file that is locked while a workspace is open.
 pub const LOCK_FILE: &str = "lock";

@@ -149,7 +149,14 @@ fn a_full_disk_refuses_writes_and_goes_on_reading() {
         matches!(&error, LogError::Segments(error) if matches!(**error, SegmentError::DiskFull)),
         "{error}"
     );
+    storage.set_capacity(Some(storage.used()));
+    log.tick().expect("the state goes on in memory");
     assert!(log.entry(&first).expect("reads").is_some());
     storage.set_capacity(None);
     write(&log).expect("writes again once there is space");
+    log.tick().expect("the state is on the disk again");
+    let arrivals = log.arrivals();
+    log.shutdown();
+    let log = Log::open(workspace.options(Arc::new(storage), 1)).expect("opens");
+    assert_eq!(log.arrivals(), arrivals);
 }

@@ -18,7 +18,7 @@ use crate::ids::{DeviceId, StreamId, WorkspaceId};
 use crate::pages::{EncryptedPages, PlainPages};
 use crate::segments::{LOG_FOLDER, Place, Segments};
 use crate::state::State;
-use crate::storage::{Storage, read_file, replace_file};
+use crate::storage::{OverlayFile, Storage, read_file, replace_file};
 use crate::trie::Frontier;
 
 /// The state file.
@@ -218,7 +218,7 @@ fn remove_if_there(storage: &dyn Storage, name: &str) -> std::io::Result<()> {
 }
 
 fn open_state(options: &LogOptions, salt: &[u8]) -> Result<State, LogError> {
-    let file = options.storage.open(STATE, true)?;
+    let file = Arc::new(OverlayFile::new(options.storage.open(STATE, true)?));
     let Some(master) = &options.state_key else {
         return Ok(State::open(PlainPages::new(file))?);
     };
