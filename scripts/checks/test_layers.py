@@ -44,7 +44,7 @@ ENGINE["engine"] = set(ENGINE) - {"net"}
 # Documents are stored in the tables of `data` and handed out by its handles.
 ENGINE |= {f"document/{part}": ENGINE["document"] | {"data"} for part in ("cache", "edit", "handle")}
 # The handles stand above the engine; how operations become items does not know it.
-HANDLES = ("changes", "collection", "database", "history", "key", "live", "read", "write")
+HANDLES = ("changes", "collection", "database", "history", "key", "live", "read", "restate", "write")
 ENGINE |= {f"data/{part}": ENGINE["data"] | {"engine"} for part in HANDLES}
 ENGINE["workspace"] = set(ENGINE)
 
