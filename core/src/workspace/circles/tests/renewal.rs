@@ -1,6 +1,9 @@
 //! When there is a new key.
 
+use tidelog_log::directory::user_id;
+
 use super::*;
+use crate::workspace::testing::stranger;
 
 const ALL: CircleId = CircleId::WORKSPACE;
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
@@ -105,8 +108,8 @@ async fn a_key_that_a_later_one_opened_to_who_left_is_written_with_no_more() {
     let engine = &world.devices[0].inner.engine;
     let first = world.writes_with(0, ALL).expect("a key");
     // Without a grant: the next key is its first, and opens the one before.
-    let newcomer = crate::workspace::testing::stranger(&world.devices[0], world.environment());
-    let user = directory::user_id(&engine.workspace(), &newcomer.inner.engine.device());
+    let newcomer = stranger(&world.devices[0], world.environment());
+    let user = user_id(&engine.workspace(), &newcomer.inner.engine.device());
     let certs = vec![newcomer.inner.engine.certificate(user)];
     let add = Op::AddUser { user, role: Role::Writer, certs };
     engine.commit_directory(vec![add]).await.expect("admits");
