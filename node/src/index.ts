@@ -8,7 +8,7 @@ export { TidelogError, type ErrorCode } from './errors.js'
 export type { KeyStore } from './keys.js'
 export { Link } from './link.js'
 export { LiveList } from './live.js'
-export { Log } from './log.js'
+export { Log, RemoteLog } from './log.js'
 export { onLog, type LogLevel, type LogLine } from './logs.js'
 export type { LongCall } from './progress.js'
 export type { Operators, Query, Sort, Where } from './query.js'
@@ -16,5 +16,5 @@ export type { StandardSchema } from './schema.js'
 export { Stream } from './stream.js'
 export type * from './types.js'
 export {
-  Workspace, type InviteOptions, type JoinOptions, type RecoverFrom, type Secret, type WatchOptions,
+  Workspace, type CircleOptions, type InviteOptions, type JoinOptions, type RecoverFrom, type Secret, type WatchOptions,
 } from './workspace.js'

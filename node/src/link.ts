@@ -3,8 +3,9 @@
  */
 import type * as native from '../native.js'
 import { known, later, now, TidelogError, whole, type ErrorCode } from './errors.js'
+import { asWarning } from './records.js'
 import { FOREVER_MS, held, Stream } from './stream.js'
-import type { LinkEvent, LinkState, Progress, Warning } from './types.js'
+import type { LinkEvent, LinkState, Progress } from './types.js'
 
 /**
  * A live link; it comes back by itself when it breaks. Like a socket it keeps the process alive until it is stopped,
@@ -82,6 +83,6 @@ function asLinkEvent({ state, progress, failed, warned, lagged }: native.LinkEve
   if (state != null) return { kind: 'state', state: state as LinkState }
   if (progress != null) return { kind: 'progress', ...progress }
   if (failed != null) return { kind: 'failed', code: failed.code as ErrorCode, reason: failed.reason }
-  if (warned != null) return { kind: 'warned', warning: warned as Warning }
+  if (warned != null) return { kind: 'warned', warning: asWarning(warned) }
   return { kind: 'lagged', lost: lagged ?? 0 }
 }

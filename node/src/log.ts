@@ -2,36 +2,36 @@
  * Logs: the entries under a database. Pull and offer, as between two stores.
  */
 import type * as native from '../native.js'
-import { count, later } from './errors.js'
+import { count, later, now } from './errors.js'
 import type { Changes, Entries, LogChange, Transfer } from './types.js'
 
-/** The entries under one database. */
-export class Log {
-  readonly #native: native.Log
+/** What the log of a database and that at a relay have in common. */
+class EntryLog {
+  readonly #held: native.Log | native.RemoteLog
 
   /** @internal */
-  constructor(log: native.Log) {
-    this.#native = log
+  constructor(log: native.Log | native.RemoteLog) {
+    this.#held = log
   }
 
   /** The ids of all entries held. */
   entryIds(): Promise<string[]> {
-    return later(() => this.#native.entryIds())
+    return later(() => this.#held.entryIds())
   }
 
   /** Which of these entries this log lacks. */
   missing(ids: Iterable<string>): Promise<string[]> {
-    return later(() => this.#native.missing([...ids]))
+    return later(() => this.#held.missing([...ids]))
   }
 
   /** These entries as bytes, as far as this log has them. */
   entries(ids: Iterable<string>): Promise<Entries> {
-    return later(() => this.#native.entries([...ids]))
+    return later(() => this.#held.entries([...ids]))
   }
 
   /** Verifies an entry and stores it; false if it was there already. */
   append(entry: Uint8Array): Promise<boolean> {
-    return later(() => this.#native.append(entry))
+    return later(() => this.#held.append(entry))
   }
 
   /**
@@ -40,10 +40,26 @@ export class Log {
    */
   changesSince(cursor?: string | null, options: { limit?: number | undefined } = {}): Promise<Changes> {
     return later(async () => {
-      const changes = await this.#native.changesSince(cursor ?? null, count('limit', options.limit) ?? null)
+      const changes = await this.#held.changesSince(cursor ?? null, count('limit', options.limit) ?? null)
       const items = changes.items.map(({ owner, ...same }): LogChange => ({ ...same, owner: owner ?? null }))
       return { items, cursor: changes.cursor }
     })
+  }
+}
+
+/** The entries under one database. */
+export class Log extends EntryLog {
+  readonly #native: native.Log
+
+  /** @internal */
+  constructor(log: native.Log) {
+    super(log)
+    this.#native = log
+  }
+
+  /** The same log as a relay holds it, to be read and written there. */
+  at(relay: string | URL): RemoteLog {
+    return new RemoteLog(now(() => this.#native.at(String(relay))))
   }
 
   /** Takes over what another log has and this one lacks, or what the relay at an address has of this database. */
@@ -67,3 +83,6 @@ export class Log {
     )
   }
 }
+
+/** The entries under one database as a relay holds them. Every call meets the relay once; nothing is synced. */
+export class RemoteLog extends EntryLog {}

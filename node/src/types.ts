@@ -73,6 +73,18 @@ export interface Invite {
   readonly id: string
   readonly uri: string
   readonly expires: Date
+  /** The role that it grants. */
+  readonly role: Role
+  /** The relay to meet at; without one request and welcome go from hand to hand. */
+  readonly relay: string | null
+  /** How often it can still be used. */
+  readonly usesLeft: number
+  /** Whether whoever asks is admitted at once. */
+  readonly autoApprove: boolean
+  /** Whether it is for another device of this user. */
+  readonly sameUser: boolean
+  /** The circles that the new user comes into. */
+  readonly circles: readonly string[]
 }
 
 /** A device that asks to join. Nothing vouches for the name it gave itself. */
@@ -84,7 +96,7 @@ export interface JoinRequest {
   /** Whether it is to be another device of this user. */
   readonly sameUser: boolean
   /** The circles that the invite leads into. */
-  readonly circles: string[]
+  readonly circles: readonly string[]
   readonly requested: Date
 }
 
@@ -105,6 +117,71 @@ export interface Device {
   readonly me: boolean
 }
 
+/** What a removal did. */
+export interface RemovalReport {
+  /** Chains of the removed devices, each with the last entry that counts. */
+  readonly cuts: number
+  /** Of these, how many end at an entry that this device does not hold: the removed device claimed it. */
+  readonly claimed: number
+  /** Entries of the directory that were written for it. */
+  readonly entries: number
+  /** Whether new keys are there already. If not, the next writer makes them first. */
+  readonly keysRenewed: boolean
+  /** What remains to be done, in words, or null. */
+  readonly advice: string | null
+}
+
+/** Why an entry is held and not shown. */
+export type ExclusionReason =
+  | 'removed' | 'demoted' | 'left_circle' | 'fork' | 'not_member' | 'not_writer' | 'not_in_circle' | 'void' | 'deferred'
+  | 'missing_key' | 'invalid' | 'upgrade_needed'
+
+/** An entry that is held and not shown. */
+export interface ExcludedEntry {
+  readonly entry: string
+  /** The device that wrote it. */
+  readonly device: string
+  /** The user of that device, if it is known. */
+  readonly user: string | null
+  /** The database, if this device knows its name; empty for the directory. */
+  readonly database: string | null
+  /** Its place in the chain of its device. */
+  readonly seq: number
+  readonly reason: ExclusionReason
+  /** For a deferred one: when it is shown. */
+  readonly due: Date | null
+}
+
+/** What newcomers to a circle may read: everything, or what is there when they join and what comes. */
+export type History = 'full' | 'from_join'
+
+/** Some of the members, with keys and databases of their own. */
+export interface Circle {
+  readonly id: string
+  /** Its name, if this device can read it. */
+  readonly name: string | null
+  readonly history: History
+  /** Whether the recovery words recover its data too. */
+  readonly recoverable: boolean
+  readonly members: readonly CircleMember[]
+  /** Whether this device reads what is written in it. */
+  readonly readable: boolean
+}
+
+/** A member of a circle, and what it may do there. */
+export interface CircleMember {
+  readonly user: string
+  readonly role: Role
+}
+
+/** When members make new keys without another reason. Zero is never. */
+export interface KeyPolicy {
+  /** Days after which a key is replaced, from when a device first saw it used; at most 65535. */
+  readonly rotateDays: number
+  /** Entries after which a key is replaced. */
+  readonly rotateEntries: number
+}
+
 /** What a sync did. */
 export interface SyncReport {
   readonly sent: number
@@ -114,17 +191,25 @@ export interface SyncReport {
   readonly roundTrips: number
   /** Chains of entries that this device cannot advance until it is upgraded. */
   readonly held: number
-  /** Whether the peer leaves entries of this device out until it is upgraded. */
+  /** Whether the peer leaves entries of this device out until it is upgraded, or because a chain forked too often. */
   readonly heldThere: boolean
 }
 
-/** Something that is wrong now; it goes when its cause is gone. */
+/**
+ * Something that is wrong now; it goes when its cause is gone. `upgrade_needed`: a member uses a newer version, and what
+ * it wrote since is held back. `clock_behind`: entries of two other users are in the future here. `fork`: a device wrote
+ * twice in one place. `key_mismatch`: a member published other keys than it committed to. `withheld`: a device claims
+ * entries that no peer gives out.
+ */
 export interface Warning {
   readonly kind: 'upgrade_needed' | 'clock_behind' | 'fork' | 'key_mismatch' | 'withheld'
-  readonly device?: string
-  readonly user?: string
-  readonly database?: string
-  readonly entry?: string
+  readonly device: string | null
+  readonly user: string | null
+  /** The database concerned, if its name is known; empty for the directory. */
+  readonly database: string | null
+  /** The entry that shows it, if one does. */
+  readonly entry: string | null
+  /** What it means and what to do about it. */
   readonly text: string
 }
 

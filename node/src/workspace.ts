@@ -5,15 +5,20 @@ import { fileURLToPath } from 'node:url'
 
 import * as native from '../native.js'
 import { Database } from './database.js'
-import { count, invalidArgument, later, now, whole } from './errors.js'
+import { count, COUNT_MAX, invalidArgument, later, now, whole } from './errors.js'
 import { asChange } from './events.js'
 import { asked, isKeyStore, type KeyStore } from './keys.js'
 import { Link } from './link.js'
 import { metered, type LongCall } from './progress.js'
+import { asCircle, asExcluded, asInvite, asMember, asRemoval, asRequest, asWarning } from './records.js'
 import { Stream } from './stream.js'
 import type {
-  BackupInfo, BackupKey, BackupReport, Change, Device, Invite, JoinRequest, Lagged, Me, Member, Role, Stats, SyncReport, VerifyReport,
+  BackupInfo, BackupKey, BackupReport, Change, Circle, CircleMember, Device, ExcludedEntry, History, Invite, JoinRequest,
+  KeyPolicy, Lagged, Me, Member, RemovalReport, Role, Stats, SyncReport, VerifyReport, Warning,
 } from './types.js'
+
+/** The most days that a policy of keys can say. */
+const DAYS_MAX = 2 ** 16 - 1
 
 /** What opens a workspace: a passphrase, or 32 random bytes that the program keeps safe, or what keeps them. */
 export type Secret =
@@ -38,12 +43,22 @@ export interface InviteOptions {
   readonly role?: Role | undefined
   /** How many milliseconds it is open, at most 30 days; without saying so, a day. */
   readonly expiresIn?: number | undefined
-  /** Whether whoever asks is admitted at once, while this device is connected. */
+  /** Whether whoever asks is admitted at once: while this device is connected, or when it takes the request in. */
   readonly autoApprove?: boolean | undefined
   /** How often it can be used; without saying so, once. */
   readonly uses?: number | undefined
   /** Whether it is for another device of this user, instead of for another user. */
   readonly sameUser?: boolean | undefined
+  /** The circles that the new user comes into, with the same role. */
+  readonly circles?: Iterable<string | Circle> | undefined
+}
+
+/** How a circle is made. It stays that way. */
+export interface CircleOptions {
+  /** `full` without saying so. */
+  readonly history?: History | undefined
+  /** Whether the recovery words recover its data too; they do without saying so. */
+  readonly recoverable?: boolean | undefined
 }
 
 /** What a watch of a workspace observes. */
@@ -90,6 +105,27 @@ export class Workspace implements AsyncDisposable {
       const asked: native.JoinOptions = { profile: options?.profile ?? '' }
       if (options?.timeout !== undefined) asked.timeoutMs = whole('timeout', options.timeout)
       return new Workspace(await native.join(folder, secretOf(options), invite, asked), folder)
+    })
+  }
+
+  /**
+   * Begins to join by hand: makes the device's keys in the folder and gives its request, at most 4 KiB, to be brought to
+   * whoever made the invite. Only they can read it; they answer with a welcome, for `finishJoining`. May be repeated,
+   * also with another invite to the same workspace.
+   */
+  static askToJoin(
+    path: string | URL,
+    invite: string,
+    options: Secret & { readonly profile?: string | undefined },
+  ): Promise<Uint8Array> {
+    return later(() => native.askToJoin(pathOf(path), secretOf(options), invite, options?.profile ?? ''))
+  }
+
+  /** Ends what `askToJoin` began in a folder, with the welcome that came back. */
+  static finishJoining(path: string | URL, welcome: Uint8Array, secret: Secret): Promise<Workspace> {
+    return later(async () => {
+      const folder = pathOf(path)
+      return new Workspace(await native.finishJoining(folder, secretOf(secret), welcome), folder)
     })
   }
 
@@ -148,21 +184,71 @@ export class Workspace implements AsyncDisposable {
     return { user, device, role: role as Role, profile: profile ?? null }
   }
 
-  /** A database; it comes into being with the first write. */
-  database(name: string): Database {
-    return new Database(now(() => this.#native.database(name)))
+  /** A database that all members share, or one of a circle; it comes into being with the first write. */
+  database(name: string, circle?: string | Circle): Database {
+    return new Database(now(() => this.#native.database(name, circleOf(circle))))
   }
 
-  /** The names of its databases. */
-  databases(): Promise<string[]> {
-    return later(() => this.#native.databases())
+  /** The names of the databases that all members share, or of those of a circle. */
+  databases(circle?: string | Circle): Promise<string[]> {
+    return later(() => this.#native.databases(circleOf(circle)))
   }
 
-  /** Makes an invite, to be used by way of this relay. */
-  invite(relay: string | URL, options: InviteOptions = {}): Promise<Invite> {
+  /**
+   * Makes a circle of this user alone, who may add others. Its name, the names of its databases and all that is in them
+   * are sealed for its members; the others carry it, and see that there is a circle and who is in it.
+   */
+  createCircle(name: string, options: CircleOptions = {}): Promise<Circle> {
     return later(async () => {
-      const { role, expiresIn, autoApprove = false, uses, sameUser = false } = options
-      const asked: native.InviteOptions = { relay: String(relay), autoApprove, sameUser }
+      const asked: native.CircleOptions = {}
+      if (options.history !== undefined) asked.history = options.history
+      if (options.recoverable !== undefined) asked.recoverable = options.recoverable
+      return asCircle(await this.#native.createCircle(name, asked))
+    })
+  }
+
+  /** The circles, also those that this device is not in. */
+  circles(): Promise<Circle[]> {
+    return later(async () => (await this.#native.circles()).map(asCircle))
+  }
+
+  /**
+   * Takes a user into a circle as `reader`, `writer` or `admin`, or gives one who is in it another role there. Where
+   * newcomers may read only what is there and what comes, what is there is written again for them; repeat the call if
+   * that was interrupted.
+   */
+  addToCircle(circle: string | Circle, user: string | Member, role: Role): Promise<void> {
+    return later(() => this.#native.addToCircle(idOf(circle), userOf(user), role))
+  }
+
+  /** Takes a user out of a circle: what it has it keeps, later keys it does not get. */
+  removeFromCircle(circle: string | Circle, user: string | Member | CircleMember): Promise<void> {
+    return later(() => this.#native.removeFromCircle(idOf(circle), userOf(user)))
+  }
+
+  /** When members make new keys without another reason. */
+  get policy(): KeyPolicy {
+    return now(() => this.#native.policy())
+  }
+
+  /** Sets when members make new keys without another reason: at the first write so long after, or after so many. */
+  setPolicy(policy: KeyPolicy): Promise<void> {
+    return later(() => {
+      const days = whole('rotateDays', policy.rotateDays, DAYS_MAX)
+      return this.#native.setPolicy(days, whole('rotateEntries', policy.rotateEntries, COUNT_MAX))
+    })
+  }
+
+  /** Makes an invite, to be used by way of a relay; without one request and welcome go from hand to hand. */
+  invite(relay: string | URL, options?: InviteOptions): Promise<Invite>
+  invite(options?: InviteOptions): Promise<Invite>
+  invite(relay?: string | URL | InviteOptions, options?: InviteOptions): Promise<Invite> {
+    return later(async () => {
+      const named = typeof relay === 'string' || relay instanceof URL
+      const { role, expiresIn, autoApprove = false, uses, sameUser = false, circles = [] } =
+        (named ? options : relay) ?? {}
+      const asked: native.InviteOptions = { autoApprove, sameUser, circles: [...circles].map(idOf) }
+      if (named) asked.relay = String(relay)
       if (role !== undefined) asked.role = role
       if (expiresIn !== undefined) asked.expiresInMs = whole('expiresIn', expiresIn)
       if (uses !== undefined) asked.uses = count('uses', uses)!
@@ -182,17 +268,28 @@ export class Workspace implements AsyncDisposable {
 
   /** The devices that ask to join with an invite of this device. */
   requests(): Promise<JoinRequest[]> {
-    return later(async () => {
-      const requests = await this.#native.requests()
-      return requests.map(({ requestedMs, role, ...same }) => {
-        return { ...same, role: role as Role, requested: new Date(requestedMs) }
-      })
-    })
+    return later(async () => (await this.#native.requests()).map(asRequest))
   }
 
   /** Admits a device that asks. */
   approve(request: string | JoinRequest): Promise<void> {
     return later(() => this.#native.approve(idOf(request)))
+  }
+
+  /**
+   * Takes in a request that came by hand, from `askToJoin`. From then on it can be approved and welcomed until this
+   * workspace is closed. If the invite says so, it is approved at once.
+   */
+  receiveRequest(request: Uint8Array): Promise<JoinRequest> {
+    return later(async () => asRequest(await this.#native.receiveRequest(request)))
+  }
+
+  /**
+   * What a device whose request was approved needs to begin, at most 64 MiB, for its `finishJoining`: members, keys and
+   * names, and of the data what fits. Only that device can use it.
+   */
+  welcome(request: string | JoinRequest): Promise<Uint8Array> {
+    return later(() => this.#native.welcome(idOf(request)))
   }
 
   /** Gives this user a name that other members see. */
@@ -202,15 +299,43 @@ export class Workspace implements AsyncDisposable {
 
   /** Its users. */
   members(): Promise<Member[]> {
-    return later(async () => {
-      const members = await this.#native.members()
-      return members.map(({ role, profile, ...same }) => ({ ...same, role: role as Role, profile: profile ?? null }))
-    })
+    return later(async () => (await this.#native.members()).map(asMember))
   }
 
   /** Its devices. */
   devices(): Promise<Device[]> {
     return later(() => this.#native.devices())
+  }
+
+  /** Gives a user another role. Of one that may not write any more, what it writes from now on counts nowhere. */
+  setRole(user: string | Member, role: Role): Promise<void> {
+    return later(() => this.#native.setRole(userOf(user), role))
+  }
+
+  /**
+   * Removes a user with all devices, for good. What they write without knowing of it counts nowhere, and they get no
+   * later key; what they hold they keep.
+   */
+  removeUser(user: string | Member): Promise<RemovalReport> {
+    return later(async () => asRemoval(await this.#native.removeUser(userOf(user))))
+  }
+
+  /** Removes a device, for good: it was lost, stolen or given away. */
+  removeDevice(device: string | Device): Promise<RemovalReport> {
+    return later(async () => asRemoval(await this.#native.removeDevice(deviceOf(device))))
+  }
+
+  /** The entries that this device holds and does not show, in order of arrival, with the reason. */
+  excluded(): Promise<ExcludedEntry[]> {
+    return later(async () => (await this.#native.excluded()).map(asExcluded))
+  }
+
+  /**
+   * Lets what a removed or demoted device wrote before it knew count, as far as it is held here by now. Gives how many
+   * entries that brought back.
+   */
+  acceptExcluded(device: string | Device): Promise<number> {
+    return later(() => this.#native.acceptExcluded(deviceOf(device)))
   }
 
   /** Makes this replica and a relay, or another replica in this process, equal, once. */
@@ -237,6 +362,11 @@ export class Workspace implements AsyncDisposable {
   /** Its figures. */
   stats(): Promise<Stats> {
     return later(() => this.#native.stats())
+  }
+
+  /** What is wrong now and worth telling a person. */
+  warnings(): Promise<Warning[]> {
+    return later(async () => (await this.#native.warnings()).map(asWarning))
   }
 
   /** Reads everything on disk and checks it. Progress counts entries. */
@@ -324,6 +454,14 @@ function idOf(named: string | { readonly id: string }): string {
   return typeof named === 'string' ? named : named.id
 }
 
-function asInvite({ id, uri, expiresMs }: native.Invite): Invite {
-  return { id, uri, expires: new Date(expiresMs) }
+function userOf(user: string | { readonly user: string }): string {
+  return typeof user === 'string' ? user : user.user
+}
+
+function deviceOf(device: string | Device): string {
+  return typeof device === 'string' ? device : device.device
+}
+
+function circleOf(circle: string | Circle | undefined): string | null {
+  return circle === undefined ? null : idOf(circle)
 }

@@ -47,8 +47,9 @@ const targets = {
   workspace: (c, role) => role.workspace,
   link: (c, role) => role.link,
   stream: (c, role) => role.streams[c.stream],
-  database: (c, role) => role.workspace.database(c.database),
+  database: (c, role) => role.workspace.database(c.database, c.circle),
   log: (c, role) => targets.database(c, role).log(),
+  remote_log: (c, role) => targets.log(c, role).at(c.relay),
   collection(c, role, options = { key: c.key_field }) {
     const found = targets.database(c, role).collection(c.in, { policy: c.policy, ...options })
     return c.of === undefined ? found : c.of === 'me' ? found.own() : found.of(c.of)

@@ -53,9 +53,11 @@ class Role:
             return getattr(self, name)
         if name == "stream":
             return self.streams[c["stream"]]
-        database = self.workspace.database(c["database"])
+        database = self.workspace.database(c["database"], c.get("circle"))
         if name in ("database", "log"):
             return database if name == "database" else database.log()
+        if name == "remote_log":
+            return database.log().at(c["relay"])
         model = Record if name == "records" else None
         found = database.collection(c["in"], model, key=c.get("key_field"), policy=c["policy"])
         if "of" in c:

@@ -7,7 +7,8 @@ use napi_derive::napi;
 use crate::call::promise;
 use crate::document::Document;
 use crate::error::OrThrow as _;
-use crate::record::{Item, NewItem, Page, Query, Summary, Version, all, number};
+use crate::options::{NewItem, Query};
+use crate::record::{Item, Page, Summary, Version, all, number};
 use crate::stream::{Live, Watch};
 use crate::value::{Data, Maybe};
 

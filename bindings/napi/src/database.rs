@@ -8,7 +8,8 @@ use crate::call::promise;
 use crate::collection::Collection;
 use crate::error::OrThrow as _;
 use crate::log::Log;
-use crate::record::{CollectionOptions, Item};
+use crate::options::CollectionOptions;
+use crate::record::Item;
 use crate::stream::Watch;
 use crate::value::{Data, Maybe};
 

@@ -6,7 +6,8 @@ use napi_derive::napi;
 
 use crate::call::promise;
 use crate::error::OrThrow as _;
-use crate::record::{Edit, Version, all, edits};
+use crate::options::{Edit, edits};
+use crate::record::{Version, all};
 use crate::stream::Watch;
 use crate::value::Maybe;
 

@@ -13,6 +13,7 @@
 #![cfg_attr(test, allow(dead_code))]
 
 mod call;
+mod circles;
 mod collection;
 mod database;
 mod document;
@@ -20,6 +21,9 @@ mod error;
 mod key;
 mod link;
 mod log;
+mod members;
+mod opening;
+mod options;
 mod record;
 mod stream;
 mod value;

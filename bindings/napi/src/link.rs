@@ -6,7 +6,8 @@ use napi_derive::napi;
 
 use crate::call::{Callback, callback, promise};
 use crate::error::OrThrow as _;
-use crate::record::{Failure, Progress, ms, number};
+use crate::options::ms;
+use crate::record::{Failure, Progress, number};
 use crate::stream::LinkEvents;
 
 /// A link that keeps this replica and a peer equal.

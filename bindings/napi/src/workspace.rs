@@ -10,90 +10,15 @@ use crate::database::Database;
 use crate::error::OrThrow as _;
 use crate::key::{Secret, key};
 use crate::link::Link;
-use crate::record::{
-    BackupInfo, BackupReport, Device, Invite, InviteOptions, JoinOptions, JoinRequest, Me, Member,
-    RecoverFrom, Stats, SyncReport, VerifyReport, Warning, WatchOptions, all,
-};
+use crate::options::WatchOptions;
+use crate::record::{BackupReport, Me, Stats, SyncReport, VerifyReport, Warning, all};
 use crate::stream::Watch;
-
-/// Opens a workspace, or makes it once.
-#[napi(catch_unwind)]
-pub(crate) fn open<'env>(
-    env: &'env Env,
-    path: String,
-    #[napi(ts_arg_type = "string | Uint8Array | KeyStore")] secret: Secret<'_>,
-    create: Option<String>,
-) -> Result<PromiseRaw<'env, Workspace>> {
-    promise(env, api::Workspace::open(path, key(secret)?, create), Workspace)
-}
-
-/// Makes a workspace.
-#[napi(catch_unwind)]
-pub(crate) fn create<'env>(
-    env: &'env Env,
-    path: String,
-    #[napi(ts_arg_type = "string | Uint8Array | KeyStore")] secret: Secret<'_>,
-    name: String,
-) -> Result<PromiseRaw<'env, Workspace>> {
-    promise(env, api::Workspace::create(path, key(secret)?, name), Workspace)
-}
-
-/// Joins the workspace of an invite.
-#[napi(catch_unwind)]
-pub(crate) fn join<'env>(
-    env: &'env Env,
-    path: String,
-    #[napi(ts_arg_type = "string | Uint8Array | KeyStore")] secret: Secret<'_>,
-    invite: String,
-    options: JoinOptions,
-) -> Result<PromiseRaw<'env, Workspace>> {
-    promise(env, api::Workspace::join(path, key(secret)?, invite, options.into()), Workspace)
-}
-
-/// Checks a backup.
-#[napi(catch_unwind)]
-pub(crate) fn verify_backup<'env>(
-    env: &'env Env,
-    path: String,
-    #[napi(ts_arg_type = "string | Uint8Array | KeyStore | undefined | null")] secret: Option<Secret<'_>>,
-    meter: &Meter,
-) -> Result<PromiseRaw<'env, BackupInfo>> {
-    let call = api::Workspace::verify_backup(path, secret.map(key).transpose()?, meter.0.clone());
-    promise(env, call, BackupInfo::from)
-}
-
-/// Makes the workspace of a backup anew.
-#[napi(catch_unwind)]
-pub(crate) fn restore<'env>(
-    env: &'env Env,
-    backup: String,
-    path: String,
-    #[napi(ts_arg_type = "string | Uint8Array | KeyStore")] backup_secret: Secret<'_>,
-    #[napi(ts_arg_type = "string | Uint8Array | KeyStore | undefined | null")] secret: Option<Secret<'_>>,
-    meter: &Meter,
-) -> Result<PromiseRaw<'env, Workspace>> {
-    let secret = secret.map(key).transpose()?;
-    let call = api::Workspace::restore(backup, path, key(backup_secret)?, secret, meter.0.clone());
-    promise(env, call, Workspace)
-}
-
-/// Gets a workspace back with recovery words.
-#[napi(catch_unwind)]
-pub(crate) fn recover<'env>(
-    env: &'env Env,
-    path: String,
-    #[napi(ts_arg_type = "string | Uint8Array | KeyStore")] secret: Secret<'_>,
-    words: String,
-    from: RecoverFrom,
-) -> Result<PromiseRaw<'env, Workspace>> {
-    promise(env, api::Workspace::recover(path, key(secret)?, words, from.into()), Workspace)
-}
 
 /// Moves the clock of tests forward; not in released packages, nor in the declarations.
 #[cfg(feature = "test-util")]
 #[napi(catch_unwind, skip_typescript)]
 pub(crate) fn advance(ms: f64) -> Result<()> {
-    api::advance(crate::record::ms(ms)).or_throw()
+    api::advance(crate::options::ms(ms)).or_throw()
 }
 
 /// The codes of all errors.
@@ -104,7 +29,7 @@ pub(crate) fn error_codes() -> Result<Vec<&'static str>> {
 
 /// An open workspace.
 #[napi]
-pub struct Workspace(api::Workspace);
+pub struct Workspace(pub(crate) api::Workspace);
 
 #[napi]
 impl Workspace {
@@ -126,64 +51,20 @@ impl Workspace {
         Ok(self.0.me().or_throw()?.into())
     }
 
-    /// A database.
+    /// A database of all members, or of a circle.
     #[napi(catch_unwind)]
-    pub fn database(&self, name: String) -> Result<Database> {
-        Ok(Database(self.0.database(&name, None).or_throw()?))
+    pub fn database(&self, name: String, circle: Option<String>) -> Result<Database> {
+        Ok(Database(self.0.database(&name, circle).or_throw()?))
     }
 
-    /// The names of its databases.
+    /// The names of the databases of all members, or of a circle.
     #[napi(catch_unwind)]
-    pub fn databases<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Vec<String>>> {
-        promise(env, self.0.databases(None), |names| names)
-    }
-
-    /// Makes an invite.
-    #[napi(catch_unwind)]
-    pub fn invite<'env>(&self, env: &'env Env, options: InviteOptions) -> Result<PromiseRaw<'env, Invite>> {
-        promise(env, self.0.invite(options.into()), Invite::from)
-    }
-
-    /// The invites that hold.
-    #[napi(catch_unwind)]
-    pub fn invites<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Vec<Invite>>> {
-        promise(env, self.0.invites(), all)
-    }
-
-    /// Takes an invite back.
-    #[napi(catch_unwind)]
-    pub fn withdraw<'env>(&self, env: &'env Env, invite: String) -> Result<PromiseRaw<'env, ()>> {
-        promise(env, self.0.withdraw(invite), |()| ())
-    }
-
-    /// The devices that ask to join.
-    #[napi(catch_unwind)]
-    pub fn requests<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Vec<JoinRequest>>> {
-        promise(env, self.0.requests(), all)
-    }
-
-    /// Admits a device that asks.
-    #[napi(catch_unwind)]
-    pub fn approve<'env>(&self, env: &'env Env, request: String) -> Result<PromiseRaw<'env, ()>> {
-        promise(env, self.0.approve(request), |()| ())
-    }
-
-    /// Gives this user a name.
-    #[napi(catch_unwind)]
-    pub fn set_profile<'env>(&self, env: &'env Env, name: String) -> Result<PromiseRaw<'env, ()>> {
-        promise(env, self.0.set_profile(name), |()| ())
-    }
-
-    /// Its users.
-    #[napi(catch_unwind)]
-    pub fn members<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Vec<Member>>> {
-        promise(env, self.0.members(), all)
-    }
-
-    /// Its devices.
-    #[napi(catch_unwind)]
-    pub fn devices<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, Vec<Device>>> {
-        promise(env, self.0.devices(), all)
+    pub fn databases<'env>(
+        &self,
+        env: &'env Env,
+        circle: Option<String>,
+    ) -> Result<PromiseRaw<'env, Vec<String>>> {
+        promise(env, self.0.databases(circle), |names| names)
     }
 
     /// Makes this replica and a relay equal, once.

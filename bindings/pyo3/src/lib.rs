@@ -19,6 +19,7 @@ mod exit;
 mod key;
 mod link;
 mod log;
+mod opening;
 mod record;
 mod stream;
 mod value;
@@ -41,12 +42,14 @@ mod _tidelog {
     #[pymodule_export]
     use crate::link::Link;
     #[pymodule_export]
-    use crate::log::Log;
+    use crate::log::{Log, RemoteLog};
+    #[pymodule_export]
+    use crate::opening::{ask_to_join, create, finish_joining, join, open, recover, restore, verify_backup};
     #[pymodule_export]
     use crate::stream::{Stream, logs};
     #[cfg(feature = "test-util")]
     #[pymodule_export]
     use crate::workspace::advance;
     #[pymodule_export]
-    use crate::workspace::{Workspace, create, error_codes, join, open, recover, restore, verify_backup};
+    use crate::workspace::{Workspace, error_codes};
 }

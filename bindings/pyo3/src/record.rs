@@ -3,9 +3,9 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use tidelog_api::{
-    BackupInfo, BackupReport, Change, Changes, Device, Entries, Event, Invite, Item, JoinRequest, LinkEvent,
-    LinkState, LogChange, LogEvent, Me, Member, Page, Progress, Stats, Summary, SyncReport, Transfer, Value,
-    VerifyReport, Version, Warning,
+    BackupInfo, BackupReport, Change, Changes, Circle, CircleMember, Device, Entries, Event, ExcludedEntry,
+    Invite, Item, JoinRequest, KeyPolicy, LinkEvent, LinkState, LogChange, LogEvent, Me, Member, Page,
+    Progress, RemovalReport, Stats, Summary, SyncReport, Transfer, Value, VerifyReport, Version, Warning,
 };
 
 use crate::value::to_python;
@@ -26,7 +26,7 @@ macro_rules! plain {
     };
 }
 
-plain!(bool, u32, u64, i64, String);
+plain!(bool, u16, u32, u64, i64, String);
 
 impl Record for () {
     fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
@@ -67,7 +67,21 @@ macro_rules! lists {
     };
 }
 
-lists!(String, Vec<u8>, Item, Version, Invite, JoinRequest, Member, Device, LogChange, Warning);
+lists!(
+    String,
+    Vec<u8>,
+    Item,
+    Version,
+    Invite,
+    JoinRequest,
+    Member,
+    Device,
+    ExcludedEntry,
+    Circle,
+    CircleMember,
+    LogChange,
+    Warning,
+);
 
 impl Record for LinkState {
     fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
@@ -111,6 +125,11 @@ dictionaries! {
     JoinRequest { id, profile, device, role, same_user, circles, requested_ms }
     Member { user, role, profile, devices, me }
     Device { device, user, added_by, me }
+    RemovalReport { cuts, claimed, entries, keys_renewed, advice }
+    ExcludedEntry { entry, device, user, database, seq, reason, due_ms }
+    Circle { id, name, history, recoverable, members, readable }
+    CircleMember { user, role }
+    KeyPolicy { rotate_days, rotate_entries }
     SyncReport { sent, received, bytes_sent, bytes_received, round_trips, held, held_there }
     Warning { kind, device, user, database, entry, text }
     Progress { received, received_total, sent, sent_total, bytes_received, bytes_sent }

@@ -1,7 +1,7 @@
 //! Workspaces.
 
 use pyo3::prelude::*;
-use tidelog_api::{ErrorKind, InviteOptions, JoinOptions, RecoverFrom, WatchOptions};
+use tidelog_api::{CircleOptions, ErrorKind, InviteOptions, WatchOptions};
 
 use crate::call::{Meter, On, make, make_metered};
 use crate::database::Database;
@@ -19,101 +19,6 @@ impl Record for tidelog_api::Workspace {
     fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         Ok(Bound::new(py, Workspace(self))?.into_any())
     }
-}
-
-/// Opens a workspace, or makes it once.
-#[pyfunction]
-#[pyo3(signature = (path, key, create, on=None))]
-pub(crate) fn open<'py>(
-    py: Python<'py>,
-    path: String,
-    key: Secret,
-    create: Option<String>,
-    on: On<'_, 'py>,
-) -> PyResult<Bound<'py, PyAny>> {
-    make(py, tidelog_api::Workspace::open(path, key.into_key(py)?, create), on)
-}
-
-/// Makes a workspace.
-#[pyfunction]
-#[pyo3(signature = (path, key, name, on=None))]
-pub(crate) fn create<'py>(
-    py: Python<'py>,
-    path: String,
-    key: Secret,
-    name: String,
-    on: On<'_, 'py>,
-) -> PyResult<Bound<'py, PyAny>> {
-    make(py, tidelog_api::Workspace::create(path, key.into_key(py)?, name), on)
-}
-
-/// Joins the workspace of an invite.
-#[pyfunction]
-#[pyo3(signature = (path, key, invite, profile, timeout_ms, on=None))]
-pub(crate) fn join<'py>(
-    py: Python<'py>,
-    path: String,
-    key: Secret,
-    invite: String,
-    profile: String,
-    timeout_ms: Option<u64>,
-    on: On<'_, 'py>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let options = JoinOptions { profile, timeout_ms };
-    make(py, tidelog_api::Workspace::join(path, key.into_key(py)?, invite, options), on)
-}
-
-/// Checks a backup.
-#[pyfunction]
-#[pyo3(signature = (path, key, meter, progress, on=None))]
-pub(crate) fn verify_backup<'py>(
-    py: Python<'py>,
-    path: String,
-    key: Option<Secret>,
-    meter: &Meter,
-    progress: Option<Py<PyAny>>,
-    on: On<'_, 'py>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let key = key.map(|key| key.into_key(py)).transpose()?;
-    let call = tidelog_api::Workspace::verify_backup(path, key, meter.0.clone());
-    make_metered(py, call, meter, progress.as_ref(), on)
-}
-
-/// Makes the workspace of a backup anew.
-#[pyfunction]
-#[pyo3(signature = (backup, path, backup_key, key, meter, progress, on=None))]
-#[expect(clippy::too_many_arguments, reason = "two folders, two keys, and how to wait")]
-pub(crate) fn restore<'py>(
-    py: Python<'py>,
-    backup: String,
-    path: String,
-    backup_key: Secret,
-    key: Option<Secret>,
-    meter: &Meter,
-    progress: Option<Py<PyAny>>,
-    on: On<'_, 'py>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let key = key.map(|key| key.into_key(py)).transpose()?;
-    let call = tidelog_api::Workspace::restore(backup, path, backup_key.into_key(py)?, key, meter.0.clone());
-    make_metered(py, call, meter, progress.as_ref(), on)
-}
-
-/// Gets a workspace back with recovery words.
-#[pyfunction]
-#[pyo3(signature = (path, key, words, folder, relay, workspace, on=None))]
-#[expect(clippy::too_many_arguments, reason = "one for each field of where to recover from")]
-pub(crate) fn recover<'py>(
-    py: Python<'py>,
-    path: String,
-    key: Secret,
-    words: String,
-    folder: Option<String>,
-    relay: Option<String>,
-    workspace: Option<String>,
-    on: On<'_, 'py>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let from = RecoverFrom { folder, relay, workspace };
-    make(py, tidelog_api::Workspace::recover(path, key.into_key(py)?, words, from), on)
 }
 
 /// Moves the clock of tests forward.
@@ -143,16 +48,76 @@ impl Workspace {
         self.0.me().or_raise(py)?.into_python(py)
     }
 
-    fn database(&self, py: Python<'_>, name: &str) -> PyResult<Database> {
-        Ok(Database(self.0.database(name, None).or_raise(py)?))
+    fn database(&self, py: Python<'_>, name: &str, circle: Option<String>) -> PyResult<Database> {
+        Ok(Database(self.0.database(name, circle).or_raise(py)?))
+    }
+
+    #[pyo3(signature = (circle, on=None))]
+    fn databases<'py>(
+        &self,
+        py: Python<'py>,
+        circle: Option<String>,
+        on: On<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.databases(circle), on)
+    }
+
+    #[pyo3(signature = (name, history, recoverable, on=None))]
+    fn create_circle<'py>(
+        &self,
+        py: Python<'py>,
+        name: String,
+        history: Option<String>,
+        recoverable: Option<bool>,
+        on: On<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.create_circle(name, CircleOptions { history, recoverable }), on)
     }
 
     #[pyo3(signature = (on=None))]
-    fn databases<'py>(&self, py: Python<'py>, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-        make(py, self.0.databases(None), on)
+    fn circles<'py>(&self, py: Python<'py>, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.circles(), on)
     }
 
-    #[pyo3(signature = (relay, role, expires_in_ms, auto_approve, uses, same_user, on=None))]
+    #[pyo3(signature = (circle, user, role, on=None))]
+    fn add_to_circle<'py>(
+        &self,
+        py: Python<'py>,
+        circle: String,
+        user: String,
+        role: String,
+        on: On<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.add_to_circle(circle, user, role), on)
+    }
+
+    #[pyo3(signature = (circle, user, on=None))]
+    fn remove_from_circle<'py>(
+        &self,
+        py: Python<'py>,
+        circle: String,
+        user: String,
+        on: On<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.remove_from_circle(circle, user), on)
+    }
+
+    fn policy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.0.policy().or_raise(py)?.into_python(py)
+    }
+
+    #[pyo3(signature = (rotate_days, rotate_entries, on=None))]
+    fn set_policy<'py>(
+        &self,
+        py: Python<'py>,
+        rotate_days: u16,
+        rotate_entries: u32,
+        on: On<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.set_policy(rotate_days, rotate_entries), on)
+    }
+
+    #[pyo3(signature = (relay, role, expires_in_ms, auto_approve, uses, same_user, circles, on=None))]
     #[expect(clippy::too_many_arguments, reason = "one for each field of the options")]
     fn invite<'py>(
         &self,
@@ -163,9 +128,9 @@ impl Workspace {
         auto_approve: bool,
         uses: Option<u32>,
         same_user: bool,
+        circles: Vec<String>,
         on: On<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let circles = Vec::new();
         let options = InviteOptions { relay, role, expires_in_ms, auto_approve, uses, same_user, circles };
         make(py, self.0.invite(options), on)
     }
@@ -173,6 +138,21 @@ impl Workspace {
     #[pyo3(signature = (invite, on=None))]
     fn withdraw<'py>(&self, py: Python<'py>, invite: String, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
         make(py, self.0.withdraw(invite), on)
+    }
+
+    #[pyo3(signature = (request, on=None))]
+    fn receive_request<'py>(
+        &self,
+        py: Python<'py>,
+        request: &[u8],
+        on: On<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.receive_request(request.to_vec()), on)
+    }
+
+    #[pyo3(signature = (request, on=None))]
+    fn welcome<'py>(&self, py: Python<'py>, request: String, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.welcome(request), on)
     }
 
     #[pyo3(signature = (name, on=None))]
@@ -208,6 +188,52 @@ impl Workspace {
     #[pyo3(signature = (on=None))]
     fn devices<'py>(&self, py: Python<'py>, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
         make(py, self.0.devices(), on)
+    }
+
+    #[pyo3(signature = (user, role, on=None))]
+    fn set_role<'py>(
+        &self,
+        py: Python<'py>,
+        user: String,
+        role: String,
+        on: On<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.set_role(user, role), on)
+    }
+
+    #[pyo3(signature = (user, on=None))]
+    fn remove_user<'py>(
+        &self,
+        py: Python<'py>,
+        user: String,
+        on: On<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.remove_user(user), on)
+    }
+
+    #[pyo3(signature = (device, on=None))]
+    fn remove_device<'py>(
+        &self,
+        py: Python<'py>,
+        device: String,
+        on: On<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.remove_device(device), on)
+    }
+
+    #[pyo3(signature = (on=None))]
+    fn excluded<'py>(&self, py: Python<'py>, on: On<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.excluded(), on)
+    }
+
+    #[pyo3(signature = (device, on=None))]
+    fn accept_excluded<'py>(
+        &self,
+        py: Python<'py>,
+        device: String,
+        on: On<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        make(py, self.0.accept_excluded(device), on)
     }
 
     #[pyo3(signature = (url, on=None))]

@@ -14,7 +14,7 @@ A process must not fork after it has opened a workspace: in the child every call
 """
 
 from . import aio
-from ._data import Collection, Database, Document, Log, Transaction, TransactionCollection
+from ._data import Collection, Database, Document, Log, RemoteLog, Transaction, TransactionCollection
 from ._errors import (
     AlreadyExistsError,
     AlreadyOpenError,
@@ -47,6 +47,7 @@ from ._errors import (
     WrongKeyError,
 )
 from ._keys import KeyStore, keyring
+from ._link import Link
 from ._logs import log_to_python
 from ._shape import Edits, Key
 from ._stream import Stream
@@ -55,12 +56,18 @@ from ._types import (
     BackupKey,
     BackupReport,
     Changes,
+    Circle,
+    CircleMember,
     Device,
     Entries,
     Event,
+    ExcludedEntry,
+    ExclusionReason,
+    History,
     Invite,
     Item,
     JoinRequest,
+    KeyPolicy,
     Lagged,
     LinkEvent,
     LinkFailure,
@@ -71,6 +78,7 @@ from ._types import (
     Page,
     Policy,
     Progress,
+    RemovalReport,
     Role,
     Stats,
     Summary,
@@ -78,9 +86,20 @@ from ._types import (
     Transfer,
     VerifyReport,
     Version,
+    WarningKind,
     WorkspaceWarning,
 )
-from ._workspace import Link, Workspace, create, join, open, recover, restore, verify_backup
+from ._workspace import (
+    Workspace,
+    ask_to_join,
+    create,
+    finish_joining,
+    join,
+    open,
+    recover,
+    restore,
+    verify_backup,
+)
 
 __all__ = [
     "AlreadyExistsError",
@@ -89,6 +108,8 @@ __all__ = [
     "BackupKey",
     "BackupReport",
     "Changes",
+    "Circle",
+    "CircleMember",
     "ClosedError",
     "Collection",
     "CorruptError",
@@ -99,7 +120,10 @@ __all__ = [
     "Edits",
     "Entries",
     "Event",
+    "ExcludedEntry",
+    "ExclusionReason",
     "ForkedError",
+    "History",
     "InternalError",
     "InvalidArgumentError",
     "InvalidValueError",
@@ -110,6 +134,7 @@ __all__ = [
     "Item",
     "JoinRequest",
     "Key",
+    "KeyPolicy",
     "KeyStore",
     "Lagged",
     "Link",
@@ -134,6 +159,8 @@ __all__ = [
     "QuotaExceededError",
     "ReadOnlyError",
     "RelayRefusedError",
+    "RemoteLog",
+    "RemovalReport",
     "RestoredError",
     "Role",
     "Stats",
@@ -149,11 +176,14 @@ __all__ = [
     "UpgradeNeededError",
     "VerifyReport",
     "Version",
+    "WarningKind",
     "Workspace",
     "WorkspaceWarning",
     "WrongKeyError",
     "aio",
+    "ask_to_join",
     "create",
+    "finish_joining",
     "join",
     "keyring",
     "log_to_python",

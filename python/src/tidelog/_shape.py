@@ -15,7 +15,11 @@ from ._keys import KeyStore
 from ._types import (
     BackupInfo,
     Changes,
+    Circle,
+    CircleMember,
+    Device,
     Event,
+    ExcludedEntry,
     Invite,
     Item,
     JoinRequest,
@@ -23,6 +27,7 @@ from ._types import (
     LinkEvent,
     LinkFailure,
     LogChange,
+    Member,
     Page,
     Policy,
     Progress,
@@ -40,6 +45,7 @@ Progressing = Callable[[int, int], object]
 """Hears how far a long call has come: how much is done, and of how much."""
 
 COUNT_MAX = 2**32 - 1
+DAYS_MAX = 2**16 - 1
 
 Sort = str | Sequence[str]
 Query = tuple[Any, list[str], int | None, int, str | None, list[str] | None]
@@ -78,6 +84,33 @@ def timeout_ms(timeout: float | None) -> int | None:
     return None if timeout is None else max(0, round(timeout * 1000))
 
 
+def named(what: Invite | JoinRequest | Circle | str) -> str:
+    """The id of what is given itself or by its id."""
+    return what if isinstance(what, str) else what.id
+
+
+def user_id(user: Member | CircleMember | str) -> str:
+    """The id of a user."""
+    return user if isinstance(user, str) else user.user
+
+
+def device_id(device: Device | str) -> str:
+    """The id of a device."""
+    return device if isinstance(device, str) else device.device
+
+
+def circle_id(circle: Circle | str | None) -> str | None:
+    """The id of a circle, or none for what all members share."""
+    return None if circle is None else named(circle)
+
+
+def circle_ids(circles: Iterable[Circle | str]) -> list[str]:
+    """The ids of circles. Text would be a series of letters."""
+    if isinstance(circles, str):
+        raise _errors.InvalidArgumentError("circles are given as a list")
+    return [named(circle) for circle in circles]
+
+
 def query(
     where: Mapping[str, Any] | None,
     sort: Sort,
@@ -94,14 +127,14 @@ def query(
     return where, fields, limit if limit is None else whole("limit", limit), whole("offset", offset), cursor, keys
 
 
-def whole(name: str, value: int) -> int:
+def whole(name: str, value: int, most: int = COUNT_MAX) -> int:
     """A count or position."""
     try:
         number = operator.index(value)
     except TypeError:
         number = -1
-    if not 0 <= number <= COUNT_MAX:
-        raise _errors.InvalidArgumentError(f"`{name}` is a whole number from 0 to {COUNT_MAX}, not {value!r}")
+    if not 0 <= number <= most:
+        raise _errors.InvalidArgumentError(f"`{name}` is a whole number from 0 to {most}, not {value!r}")
     return number
 
 
@@ -227,7 +260,7 @@ def link_event(tagged: tuple[str, Any]) -> LinkEvent:
 
 def invite(record: dict[str, Any]) -> Invite:
     """An invite."""
-    return Invite(record["id"], record["uri"], _plain.from_ms(record["expires_ms"]))
+    return Invite(expires=_plain.from_ms(record.pop("expires_ms")), **record)
 
 
 def backup_info(record: dict[str, Any]) -> BackupInfo:
@@ -238,6 +271,18 @@ def backup_info(record: dict[str, Any]) -> BackupInfo:
 def join_request(record: dict[str, Any]) -> JoinRequest:
     """A request to join."""
     return JoinRequest(requested=_plain.from_ms(record.pop("requested_ms")), **record)
+
+
+def circle(record: dict[str, Any]) -> Circle:
+    """A circle."""
+    members = [CircleMember(**member) for member in record.pop("members")]
+    return Circle(members=members, **record)
+
+
+def excluded_entry(record: dict[str, Any]) -> ExcludedEntry:
+    """An entry that is held and not shown."""
+    due_ms = record.pop("due_ms")
+    return ExcludedEntry(due=None if due_ms is None else _plain.from_ms(due_ms), **record)
 
 
 def changes(record: dict[str, Any]) -> Changes:

@@ -1,7 +1,7 @@
 """What calls give back."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
@@ -10,6 +10,23 @@ T = TypeVar("T")
 Role = Literal["reader", "writer", "admin", "owner"]
 Policy = Literal["lww", "document"]
 LinkState = Literal["offline", "connecting", "catching-up", "live"]
+History = Literal["full", "from_join"]
+"""What newcomers to a circle may read: everything, or what is there when they join and what comes."""
+ExclusionReason = Literal[
+    "removed",
+    "demoted",
+    "left_circle",
+    "fork",
+    "not_member",
+    "not_writer",
+    "not_in_circle",
+    "void",
+    "deferred",
+    "missing_key",
+    "invalid",
+    "upgrade_needed",
+]
+WarningKind = Literal["upgrade_needed", "clock_behind", "fork", "key_mismatch", "withheld"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +106,29 @@ class Me:
 
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """An invite. The link is a secret for whom it is meant."""
+    """An invite that can be used `uses_left` times. The link is a secret for whom it is meant.
+
+    Without a `relay` request and welcome go from hand to hand. With `same_user` it is for another device of this user.
+    Whoever joins with it comes into the `circles`, which are ids.
+    """
 
     id: str
-    uri: str
+    uri: str = field(repr=False)
     expires: datetime
-
-    def __repr__(self) -> str:
-        return f"Invite(id={self.id!r}, expires={self.expires!r})"
+    role: Role
+    relay: str | None
+    uses_left: int
+    auto_approve: bool
+    same_user: bool
+    circles: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class JoinRequest:
-    """A device that asks to join. Nothing vouches for its profile."""
+    """A device that asks to join. Nothing vouches for its profile.
+
+    With `same_user` it is to be another device of this user. The invite leads into the `circles`, which are ids.
+    """
 
     id: str
     profile: str
@@ -134,8 +161,77 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
+class RemovalReport:
+    """What a removal did.
+
+    So many chains of the removed devices were cut; of these, `claimed` end at an entry that this device does not hold
+    and the removed one said it had. `entries` of the directory were written. If the keys are not renewed yet, the next
+    writer does it first. `advice` says what remains to be done, if anything.
+    """
+
+    cuts: int
+    claimed: int
+    entries: int
+    keys_renewed: bool
+    advice: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExcludedEntry:
+    """An entry that is held and not shown: of which device, and why.
+
+    `database` is empty for the directory, and None if this device does not know its name. `seq` is the place in the
+    chain of the device. A deferred entry is shown when it is `due`.
+    """
+
+    entry: str
+    device: str
+    user: str | None
+    database: str | None
+    seq: int
+    reason: ExclusionReason
+    due: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CircleMember:
+    """A member of a circle, and what it may do there."""
+
+    user: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """Some of the members, with keys and databases of their own.
+
+    This device knows the name if it may read in the circle, and reads what is written there if it is `readable`. If it
+    is `recoverable`, the recovery words recover its data too.
+    """
+
+    id: str
+    name: str | None
+    history: History
+    recoverable: bool
+    members: list[CircleMember]
+    readable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPolicy:
+    """When members make new keys without another reason: after so many days, or so many entries. Zero is never."""
+
+    rotate_days: int
+    rotate_entries: int
+
+
+@dataclass(frozen=True, slots=True)
 class SyncReport:
-    """What a sync did."""
+    """What a sync did.
+
+    `held` chains of entries wait for an upgrade of this device; with `held_there` some of its entries are left out at
+    the peer until that is upgraded, or because a chain forked too often.
+    """
 
     sent: int
     received: int
@@ -168,9 +264,15 @@ class LinkFailure:
 
 @dataclass(frozen=True, slots=True)
 class WorkspaceWarning:
-    """Something that is wrong now; it goes when its cause is gone."""
+    """Something that is wrong now; it goes when its cause is gone. `text` says what it means and what to do.
 
-    kind: str
+    `upgrade_needed`: a member uses a newer version, and what it wrote since is held back. `clock_behind`: entries of
+    two other users are in the future here. `fork`: a device wrote twice in one place. `key_mismatch`: a member
+    published other keys than it committed to. `withheld`: a device claims entries that no peer gives out.
+    `database` is empty for the directory.
+    """
+
+    kind: WarningKind
     device: str | None
     user: str | None
     database: str | None

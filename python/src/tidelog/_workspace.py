@@ -1,7 +1,8 @@
-"""Workspaces and links, synchronous."""
+"""Workspaces, synchronous."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from os import PathLike
 from types import TracebackType
 from typing import Any
@@ -10,26 +11,30 @@ from . import _shape, _tidelog
 from ._data import Database
 from ._keys import KeyStore
 from ._lifecycle import Handle
+from ._link import Link
 from ._shape import Key, Progressing
 from ._stream import Stream
 from ._types import (
     BackupInfo,
     BackupReport,
+    Circle,
+    CircleMember,
     Device,
     Event,
+    ExcludedEntry,
+    History,
     Invite,
     JoinRequest,
+    KeyPolicy,
     Lagged,
-    LinkEvent,
-    LinkFailure,
-    LinkState,
     Me,
     Member,
-    Progress,
+    RemovalReport,
     Role,
     Stats,
     SyncReport,
     VerifyReport,
+    WorkspaceWarning,
 )
 
 
@@ -68,6 +73,29 @@ def join(
     secret = _shape.secret(passphrase, key)
     native = _tidelog.join(_shape.text_path(path), secret, invite, profile, _shape.timeout_ms(timeout))
     return Workspace(native)
+
+
+def ask_to_join(
+    path: str | PathLike[str],
+    invite: str,
+    *,
+    passphrase: str | None = None,
+    key: Key | None = None,
+    profile: str = "",
+) -> bytes:
+    """Begins to join by hand, under the name `profile`: gives a request, to be brought to whoever made the invite.
+
+    It has at most 4 KiB, and only they can read it. They answer with a welcome, for `finish_joining`. May be repeated,
+    also with another invite to the same workspace.
+    """
+    return _tidelog.ask_to_join(_shape.text_path(path), _shape.secret(passphrase, key), invite, profile)
+
+
+def finish_joining(
+    path: str | PathLike[str], welcome: bytes, *, passphrase: str | None = None, key: Key | None = None
+) -> Workspace:
+    """Ends what `ask_to_join` began in a folder, with the welcome that came back."""
+    return Workspace(_tidelog.finish_joining(_shape.text_path(path), _shape.secret(passphrase, key), welcome))
 
 
 def verify_backup(
@@ -146,31 +174,78 @@ class Workspace:
         """This device in it."""
         return Me(**self._native.me())
 
-    def database(self, name: str) -> Database:
-        """A database; it need not exist yet."""
-        return Database(self._native.database(name), self._handle)
+    def database(self, name: str, circle: Circle | str | None = None) -> Database:
+        """A database that all members share, or one of a circle; it need not exist yet."""
+        return Database(self._native.database(name, _shape.circle_id(circle)), self._handle)
 
-    def databases(self) -> list[str]:
-        """The names of its databases."""
-        return self._native.databases()
+    def databases(self, circle: Circle | str | None = None) -> list[str]:
+        """The names of the databases that all members share, or of those of a circle."""
+        return self._native.databases(_shape.circle_id(circle))
+
+    def create_circle(self, name: str, *, history: History = "full", recoverable: bool = True) -> Circle:
+        """Makes a circle of this user alone, who may add others.
+
+        Newcomers read everything, or with the history `from_join` what is there when they join and what comes. The
+        recovery words recover its data too, unless it is made not `recoverable`.
+        """
+        return _shape.circle(self._native.create_circle(name, history, recoverable))
+
+    def circles(self) -> list[Circle]:
+        """The circles, also those that this device is not in."""
+        return [_shape.circle(circle) for circle in self._native.circles()]
+
+    def add_to_circle(self, circle: Circle | str, user: Member | str, role: Role) -> None:
+        """Takes a user into a circle as `reader`, `writer` or `admin`, or gives one who is in it another role there.
+
+        Where newcomers may read only what is there and what comes, what is there is written again for them; repeat the
+        call if that was interrupted.
+        """
+        self._native.add_to_circle(_shape.named(circle), _shape.user_id(user), role)
+
+    def remove_from_circle(self, circle: Circle | str, user: Member | CircleMember | str) -> None:
+        """Takes a user out of a circle: what it has it keeps, later keys it does not get."""
+        self._native.remove_from_circle(_shape.named(circle), _shape.user_id(user))
+
+    @property
+    def policy(self) -> KeyPolicy:
+        """When members make new keys without another reason."""
+        return KeyPolicy(**self._native.policy())
+
+    def set_policy(self, *, rotate_days: int, rotate_entries: int) -> None:
+        """Sets when members make new keys without another reason.
+
+        At the first write so many days after a device first saw a key used, or after so many entries. Zero is never.
+        """
+        days = _shape.whole("rotate_days", rotate_days, _shape.DAYS_MAX)
+        self._native.set_policy(days, _shape.whole("rotate_entries", rotate_entries))
 
     def invite(
         self,
-        relay: str,
+        relay: str | None = None,
         *,
         role: Role | None = None,
         expires: float | None = None,
         auto_approve: bool = False,
         uses: int | None = None,
         same_user: bool = False,
+        circles: Iterable[Circle | str] = (),
     ) -> Invite:
         """Makes an invite to meet at a relay: for one new writer, open for a day, if nothing else is said.
 
-        It expires after so many seconds. With `auto_approve` whoever asks is admitted at once, while this device is
-        connected. With `same_user` it is for another device of this user, instead of for another user.
+        Without a relay request and welcome go from hand to hand: see `receive_request`. It expires after so many
+        seconds. With `auto_approve` whoever asks is admitted at once, while this device is connected or when it takes
+        the request in. With `same_user` it is for another device of this user, instead of for another user. Whoever
+        joins with it comes into the circles, with the same role.
         """
-        expires_in_ms = _shape.timeout_ms(expires)
-        invite = self._native.invite(relay, role, expires_in_ms, auto_approve, uses, same_user)
+        invite = self._native.invite(
+            relay,
+            role,
+            _shape.timeout_ms(expires),
+            auto_approve,
+            None if uses is None else _shape.whole("uses", uses),
+            same_user,
+            _shape.circle_ids(circles),
+        )
         return _shape.invite(invite)
 
     def invites(self) -> list[Invite]:
@@ -179,7 +254,7 @@ class Workspace:
 
     def withdraw(self, invite: Invite | str) -> None:
         """Takes an invite back."""
-        self._native.withdraw(invite if isinstance(invite, str) else invite.id)
+        self._native.withdraw(_shape.named(invite))
 
     def requests(self) -> list[JoinRequest]:
         """The devices that ask to join with an invite of this device."""
@@ -187,7 +262,22 @@ class Workspace:
 
     def approve(self, request: JoinRequest | str) -> None:
         """Admits a device that asks."""
-        self._native.approve(request if isinstance(request, str) else request.id)
+        self._native.approve(_shape.named(request))
+
+    def receive_request(self, request: bytes) -> JoinRequest:
+        """Takes in a request that came by hand, from `ask_to_join`.
+
+        From then on it can be approved and welcomed until this workspace is shut down. If the invite says so, it is
+        approved at once.
+        """
+        return _shape.join_request(self._native.receive_request(request))
+
+    def welcome(self, request: JoinRequest | str) -> bytes:
+        """What a device whose request was approved needs to begin, at most 64 MiB, for its `finish_joining`.
+
+        Members, keys and names, and of the data what fits. Only that device can use it.
+        """
+        return self._native.welcome(_shape.named(request))
 
     def set_profile(self, name: str) -> None:
         """Gives this user a name that other members see."""
@@ -200,6 +290,32 @@ class Workspace:
     def devices(self) -> list[Device]:
         """Its devices."""
         return [Device(**device) for device in self._native.devices()]
+
+    def set_role(self, user: Member | str, role: Role) -> None:
+        """Gives a user another role. Of one that may not write any more, what it writes from now on counts nowhere."""
+        self._native.set_role(_shape.user_id(user), role)
+
+    def remove_user(self, user: Member | str) -> RemovalReport:
+        """Removes a user with all devices, for good.
+
+        What they write without knowing of it counts nowhere, and they get no later key; what they hold they keep.
+        """
+        return RemovalReport(**self._native.remove_user(_shape.user_id(user)))
+
+    def remove_device(self, device: Device | str) -> RemovalReport:
+        """Removes a device, for good: it was lost, stolen or given away."""
+        return RemovalReport(**self._native.remove_device(_shape.device_id(device)))
+
+    def excluded(self) -> list[ExcludedEntry]:
+        """The entries that this device holds and does not show, in order of arrival, with the reason."""
+        return [_shape.excluded_entry(entry) for entry in self._native.excluded()]
+
+    def accept_excluded(self, device: Device | str) -> int:
+        """Lets what a removed or demoted device wrote before it knew count, as far as it is held here by now.
+
+        Gives how many entries that brought back.
+        """
+        return self._native.accept_excluded(_shape.device_id(device))
 
     def sync(self, url: str) -> SyncReport:
         """Makes this replica and a relay equal, once."""
@@ -220,6 +336,10 @@ class Workspace:
     def stats(self) -> Stats:
         """Its figures."""
         return Stats(**self._native.stats())
+
+    def warnings(self) -> list[WorkspaceWarning]:
+        """What is wrong now and worth telling a person."""
+        return [WorkspaceWarning(**warning) for warning in self._native.warnings()]
 
     def verify(self, *, progress: Progressing | None = None) -> VerifyReport:
         """Reads everything on disk and checks it.
@@ -286,52 +406,3 @@ class Workspace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.shutdown()
-
-
-class Link:
-    """A link that keeps this replica and a peer equal, and comes back by itself when it breaks."""
-
-    def __init__(self, native: _tidelog.Link, handle: Handle) -> None:
-        self._native = native
-        self._handle = handle
-
-    @property
-    def state(self) -> LinkState:
-        """How it stands."""
-        return self._native.state()
-
-    @property
-    def progress(self) -> Progress:
-        """How far it has got."""
-        return Progress(**self._native.progress())
-
-    @property
-    def pending(self) -> int:
-        """How many entries of this replica the peer is not yet known to hold."""
-        return self._native.pending()
-
-    @property
-    def last_error(self) -> LinkFailure | None:
-        """Why it was last interrupted, if it was."""
-        error = self._native.last_error()
-        return None if error is None else LinkFailure(*error)
-
-    def wait_live(self, timeout: float | None = None) -> None:
-        """Waits until everything that either side had is on both; for so many seconds, or for ever."""
-        self._native.wait_live(_shape.timeout_ms(timeout))
-
-    def events(self) -> Stream[LinkEvent]:
-        """Its events from now on."""
-        return Stream(self._native.events(), _shape.link_event, self._handle)
-
-    def stop(self) -> None:
-        """Ends the link. Stopping again does nothing."""
-        self._native.stop()
-
-    def __enter__(self) -> Link:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()

@@ -9,9 +9,21 @@
 Nothing blocks the event loop. A task that is cancelled while it waits for a write does not undo the write.
 """
 
-from ._data import Collection, Database, Document, Log, Transaction, TransactionCollection
+from ._data import Collection, Database, Document, Log, RemoteLog, Transaction, TransactionCollection
+from ._link import Link
 from ._stream import Stream
-from ._workspace import Link, Opening, Workspace, create, join, open, recover, restore, verify_backup
+from ._workspace import (
+    Opening,
+    Workspace,
+    ask_to_join,
+    create,
+    finish_joining,
+    join,
+    open,
+    recover,
+    restore,
+    verify_backup,
+)
 
 __all__ = [
     "Collection",
@@ -20,11 +32,14 @@ __all__ = [
     "Link",
     "Log",
     "Opening",
+    "RemoteLog",
     "Stream",
     "Transaction",
     "TransactionCollection",
     "Workspace",
+    "ask_to_join",
     "create",
+    "finish_joining",
     "join",
     "open",
     "recover",

@@ -344,32 +344,44 @@ class Document:
         return Stream(self._native.watch(), _shape.plain_event, self._handle)
 
 
-class Log:
-    """The entries under a database: pull and offer, as between two stores."""
+class _Entries:
+    """What the log of a database and that at a relay have in common."""
 
-    def __init__(self, native: _tidelog.Log, handle: Handle) -> None:
-        self._native = native
+    def __init__(self, native: _tidelog.Log | _tidelog.RemoteLog, handle: Handle) -> None:
+        self._entries = native
         self._handle = handle
 
     async def entry_ids(self) -> list[str]:
         """The ids of all entries held."""
-        return await self._native.entry_ids(here())
+        return await self._entries.entry_ids(here())
 
     async def missing(self, ids: Iterable[str]) -> list[str]:
         """Which of these entries this log lacks."""
-        return await self._native.missing(list(ids), here())
+        return await self._entries.missing(list(ids), here())
 
     async def entries(self, ids: Iterable[str]) -> Entries:
         """These entries as bytes, as far as this log has them."""
-        return Entries(**(await self._native.entries(list(ids), here())))
+        return Entries(**(await self._entries.entries(list(ids), here())))
 
     async def append(self, entry: bytes) -> bool:
         """Verifies an entry and stores it; False if it was there already."""
-        return await self._native.append(entry, here())
+        return await self._entries.append(entry, here())
 
     async def changes_since(self, cursor: str | None = None, *, limit: int | None = None) -> Changes:
         """What changed after a cursor, one item for each key at its latest change; from the beginning without one."""
-        return _shape.changes(await self._native.changes_since(cursor, limit, here()))
+        return _shape.changes(await self._entries.changes_since(cursor, limit, here()))
+
+
+class Log(_Entries):
+    """The entries under a database: pull and offer, as between two stores."""
+
+    def __init__(self, native: _tidelog.Log, handle: Handle) -> None:
+        super().__init__(native, handle)
+        self._native = native
+
+    def at(self, url: str) -> RemoteLog:
+        """The same log as a relay holds it, to be read and written there."""
+        return RemoteLog(self._native.at(url), self._handle)
 
     async def pull_from(self, other: Log | str) -> Transfer:
         """Takes over what another log has and this one lacks, or what the relay at an address has of this database."""
@@ -388,3 +400,7 @@ class Log:
         if isinstance(other, str):
             return Transfer(**(await self._native.sync_with_relay(other, here())))
         return Transfer(**(await self._native.sync_with(other._native, here())))
+
+
+class RemoteLog(_Entries):
+    """The entries under a database as a relay holds them. Every call meets the relay once; nothing is synced."""
