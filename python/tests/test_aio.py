@@ -177,7 +177,8 @@ async def test_shutdown_ends_what_waits(tmp_path: Path) -> None:
 
 def public(kind: type) -> dict[str, Any]:
     words = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__", "__anext__": "__next__"}
-    members = {words.get(name, name): member for name, member in vars(kind).items()}
+    # Words that a class has from another one count, too.
+    members = {words.get(name, name): getattr(kind, name) for name in dir(kind)}
     return {name: member for name, member in members.items() if not name.startswith("_") or name in words.values()}
 
 
