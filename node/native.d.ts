@@ -123,6 +123,8 @@ export declare class Log {
   append(entry: Uint8Array): Promise<boolean>
   /** What changed after a cursor. */
   changesSince(cursor?: string | undefined | null, limit?: number | undefined | null): Promise<Changes>
+  /** The same log as a relay holds it. */
+  at(url: string): RemoteLog
   /** Takes over what the other log has and this one lacks. */
   pullFrom(other: Log): Promise<Transfer>
   /** Gives the other log what this one has and it lacks. */
@@ -155,6 +157,20 @@ export declare class Meter {
   total(): number
   /** Ends the call as soon as it can end without a loss. */
   stop(): void
+}
+
+/** The entries under one database at a relay. */
+export declare class RemoteLog {
+  /** The ids of all entries held. */
+  entryIds(): Promise<Array<string>>
+  /** Which of these it lacks. */
+  missing(ids: Array<string>): Promise<Array<string>>
+  /** These entries as bytes. */
+  entries(ids: Array<string>): Promise<Entries>
+  /** Verifies an entry and stores it. */
+  append(entry: Uint8Array): Promise<boolean>
+  /** What changed after a cursor. */
+  changesSince(cursor?: string | undefined | null, limit?: number | undefined | null): Promise<Changes>
 }
 
 /** Writes that take effect together. */
@@ -191,16 +207,18 @@ export declare class Watch {
 
 /** An open workspace. */
 export declare class Workspace {
-  /** Its id. */
-  id(): string
-  /** Its name. */
-  name(): string
-  /** This device in it. */
-  me(): Me
-  /** A database. */
-  database(name: string): Database
-  /** The names of its databases. */
-  databases(): Promise<Array<string>>
+  /** Makes a circle of this user alone. */
+  createCircle(name: string, options: CircleOptions): Promise<Circle>
+  /** The circles. */
+  circles(): Promise<Array<Circle>>
+  /** Takes a user into a circle. */
+  addToCircle(circle: string, user: string, role: string): Promise<undefined>
+  /** Takes a user out of a circle. */
+  removeFromCircle(circle: string, user: string): Promise<undefined>
+  /** When members make new keys. */
+  policy(): KeyPolicy
+  /** Sets when members make new keys. */
+  setPolicy(rotateDays: number, rotateEntries: number): Promise<undefined>
   /** Makes an invite. */
   invite(options: InviteOptions): Promise<Invite>
   /** The invites that hold. */
@@ -211,12 +229,36 @@ export declare class Workspace {
   requests(): Promise<Array<JoinRequest>>
   /** Admits a device that asks. */
   approve(request: string): Promise<undefined>
+  /** Takes in a request that came by hand. */
+  receiveRequest(request: Uint8Array): Promise<JoinRequest>
+  /** What an approved device needs to begin. */
+  welcome(request: string): Promise<Uint8Array>
   /** Gives this user a name. */
   setProfile(name: string): Promise<undefined>
   /** Its users. */
   members(): Promise<Array<Member>>
   /** Its devices. */
   devices(): Promise<Array<Device>>
+  /** Gives a user another role. */
+  setRole(user: string, role: string): Promise<undefined>
+  /** Removes a user with all devices. */
+  removeUser(user: string): Promise<RemovalReport>
+  /** Removes a device. */
+  removeDevice(device: string): Promise<RemovalReport>
+  /** The entries that are held and not shown. */
+  excluded(): Promise<Array<ExcludedEntry>>
+  /** Lets count what a removed device wrote before it knew. */
+  acceptExcluded(device: string): Promise<number>
+  /** Its id. */
+  id(): string
+  /** Its name. */
+  name(): string
+  /** This device in it. */
+  me(): Me
+  /** A database of all members, or of a circle. */
+  database(name: string, circle?: string | undefined | null): Database
+  /** The names of the databases of all members, or of a circle. */
+  databases(circle?: string | undefined | null): Promise<Array<string>>
   /** Makes this replica and a relay equal, once. */
   sync(url: string): Promise<SyncReport>
   /** Makes this replica and another one in this process equal, once. */
@@ -248,6 +290,9 @@ export declare class Workspace {
   /** Closes it. */
   shutdown(): Promise<undefined>
 }
+
+/** Begins to join by hand. */
+export declare function askToJoin(path: string, secret: string | Uint8Array | KeyStore, invite: string, profile: string): Promise<Uint8Array>
 
 /** r" What is in a backup. */
 export interface BackupInfo {
@@ -288,6 +333,28 @@ export interface Changes {
   cursor: string
 }
 
+/** r" Some of the members, with databases of their own. */
+export interface Circle {
+  id: string
+  name?: string
+  history: string
+  recoverable: boolean
+  members: Array<CircleMember>
+  readable: boolean
+}
+
+/** r" A member of a circle. */
+export interface CircleMember {
+  user: string
+  role: string
+}
+
+/** How a circle is made. */
+export interface CircleOptions {
+  history?: string
+  recoverable?: boolean
+}
+
 /** How a collection is opened. */
 export interface CollectionOptions {
   /** Whether it holds documents instead of plain values. */
@@ -326,11 +393,25 @@ export interface Entries {
 /** The codes of all errors. */
 export declare function errorCodes(): Array<string>
 
+/** r" An entry that is held and not shown. */
+export interface ExcludedEntry {
+  entry: string
+  device: string
+  user?: string
+  database?: string
+  seq: number
+  reason: string
+  dueMs?: number
+}
+
 /** What interrupted a link. */
 export interface Failure {
   code: string
   reason: string
 }
+
+/** Ends what was begun by hand. */
+export declare function finishJoining(path: string, secret: string | Uint8Array | KeyStore, welcome: Uint8Array): Promise<Workspace>
 
 /** r" An invite. */
 export interface Invite {
@@ -353,7 +434,7 @@ export interface InviteOptions {
   autoApprove: boolean
   uses?: number
   sameUser: boolean
-  circles?: Array<string>
+  circles: Array<string>
 }
 
 /** r" An item with its key. */
@@ -380,6 +461,12 @@ export interface JoinRequest {
   sameUser: boolean
   circles: Array<string>
   requestedMs: number
+}
+
+/** r" When members make new keys. */
+export interface KeyPolicy {
+  rotateDays: number
+  rotateEntries: number
 }
 
 /** An event of a link: one of the fields is there. */
@@ -479,6 +566,15 @@ export interface RecoverFrom {
   folder?: string
   relay?: string
   workspace?: string
+}
+
+/** r" What a removal did. */
+export interface RemovalReport {
+  cuts: number
+  claimed: number
+  entries: number
+  keysRenewed: boolean
+  advice?: string
 }
 
 /** Makes the workspace of a backup anew. */

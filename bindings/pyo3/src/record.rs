@@ -54,7 +54,7 @@ impl<T: Record> Record for Option<T> {
 
 /// A list of records. (`Vec<u8>` is bytes.)
 macro_rules! lists {
-    ($($type:ty),*) => {
+    ($($type:ty),* $(,)?) => {
         $(impl Record for Vec<$type> {
             fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
                 let list = PyList::empty(py);
