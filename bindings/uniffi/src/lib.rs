@@ -12,15 +12,19 @@
 //! * Streams are pulled with `next`.
 #![deny(missing_docs)]
 
+mod circles;
 mod collection;
 mod database;
 mod document;
 mod error;
+mod joining;
 mod key;
 mod link;
 mod log;
+mod members;
 mod meter;
 mod recovery;
+mod remote_log;
 mod stream;
 mod types;
 mod value;
@@ -30,11 +34,13 @@ pub use collection::Collection;
 pub use database::{Database, Transaction, TransactionCollection};
 pub use document::Document;
 pub use error::{Failure, Result};
+pub use joining::ask_to_join;
 pub use key::{Key, KeyStore};
 pub use link::Link;
 pub use log::Log;
 pub use meter::Meter;
 pub use recovery::verify_backup;
+pub use remote_log::RemoteLog;
 pub use stream::{LinkEvents, Live, Logs, Watch, logs};
 pub use workspace::Workspace;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tidelog_api::{Changes, Entries, Transfer};
 
 use crate::error::Result;
+use crate::remote_log::RemoteLog;
 
 /// The entries under a database.
 #[derive(Debug, uniffi::Object)]
@@ -51,6 +52,11 @@ impl Log {
     /// Both.
     pub async fn sync_with(&self, other: Arc<Self>) -> Result<Transfer> {
         Ok(self.0.sync_with(&other.0).await?)
+    }
+
+    /// The same log as a relay holds it, to be read and written there.
+    pub fn at(&self, url: String) -> Result<Arc<RemoteLog>> {
+        Ok(Arc::new(RemoteLog(self.0.at(&url)?)))
     }
 
     /// Takes over what a relay has of this database and this log lacks.

@@ -2,10 +2,11 @@
 //! here does not compile.
 
 use tidelog_api::{
-    BackupInfo, BackupReport, Change, Changes, CollectionOptions, Device, Edit, Entries, ErrorKind, Event,
-    Invite, InviteOptions, Item, JoinOptions, JoinRequest, LinkEvent, LinkState, LogChange, LogEvent,
-    LogLevel, LogLine, Me, Member, NewItem, Page, Policy, Progress, Query, RecoverFrom, Stats, Summary,
-    SyncReport, Transfer, Value, VerifyReport, Version, Warning, WatchOptions,
+    BackupInfo, BackupReport, Change, Changes, Circle, CircleMember, CircleOptions, CollectionOptions,
+    Device, Edit, Entries, ErrorKind, Event, ExcludedEntry, Invite, InviteOptions, Item, JoinOptions,
+    JoinRequest, KeyPolicy, LinkEvent, LinkState, LogChange, LogEvent, LogLevel, LogLine, Me, Member,
+    NewItem, Page, Policy, Progress, Query, RecoverFrom, RemovalReport, Stats, Summary, SyncReport, Transfer,
+    Value, VerifyReport, Version, Warning, WatchOptions,
 };
 
 #[uniffi::remote(Enum)]
@@ -165,6 +166,54 @@ pub struct Device {
     pub user: String,
     pub added_by: String,
     pub me: bool,
+}
+
+#[uniffi::remote(Record)]
+pub struct RemovalReport {
+    pub cuts: u64,
+    pub claimed: u64,
+    pub entries: u64,
+    pub keys_renewed: bool,
+    pub advice: Option<String>,
+}
+
+#[uniffi::remote(Record)]
+pub struct ExcludedEntry {
+    pub entry: String,
+    pub device: String,
+    pub user: Option<String>,
+    pub database: Option<String>,
+    pub seq: u64,
+    pub reason: String,
+    pub due_ms: Option<i64>,
+}
+
+#[uniffi::remote(Record)]
+pub struct CircleOptions {
+    pub history: Option<String>,
+    pub recoverable: Option<bool>,
+}
+
+#[uniffi::remote(Record)]
+pub struct Circle {
+    pub id: String,
+    pub name: Option<String>,
+    pub history: String,
+    pub recoverable: bool,
+    pub members: Vec<CircleMember>,
+    pub readable: bool,
+}
+
+#[uniffi::remote(Record)]
+pub struct CircleMember {
+    pub user: String,
+    pub role: String,
+}
+
+#[uniffi::remote(Record)]
+pub struct KeyPolicy {
+    pub rotate_days: u16,
+    pub rotate_entries: u32,
 }
 
 #[uniffi::remote(Record)]

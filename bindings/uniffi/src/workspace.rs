@@ -58,14 +58,14 @@ impl Workspace {
         Ok(self.0.me()?)
     }
 
-    /// A database; it comes into being with the first write.
-    pub fn database(&self, name: String) -> Result<Arc<Database>> {
-        Ok(Arc::new(Database(self.0.database(&name, None)?)))
+    /// A database that all members share, or one of a circle; it comes into being with the first write.
+    pub fn database(&self, name: String, circle: Option<String>) -> Result<Arc<Database>> {
+        Ok(Arc::new(Database(self.0.database(&name, circle)?)))
     }
 
-    /// The names of its databases.
-    pub async fn databases(&self) -> Result<Vec<String>> {
-        Ok(self.0.databases(None).await?)
+    /// The names of the databases that all members share, or of those of a circle.
+    pub async fn databases(&self, circle: Option<String>) -> Result<Vec<String>> {
+        Ok(self.0.databases(circle).await?)
     }
 
     /// Makes an invite.
