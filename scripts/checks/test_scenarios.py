@@ -99,9 +99,11 @@ class Scenarios(unittest.TestCase):
         self.assertEqual(sorted(met - codes), [])
 
     def test_every_scenario_runs_in_every_language(self):
-        known = {"about", "roles", "joined", "together", "converges", "steps"}
+        known = {"about", "roles", "joined", "together", "cast", "converges", "steps"}
         for name, scenario in scenarios().items():
             self.assertEqual(sorted(scenario.keys() - known), [], name)
+            if "cast" in scenario:
+                self.assertEqual(sorted(scenario["cast"]), sorted(scenario["roles"]), name)
 
     def test_drivers_are_short(self):
         for path in DRIVERS:

@@ -1,4 +1,4 @@
-/** Plays roles of the cross-language scenarios in Kotlin; the words are in tests/words.json. Those of items are in Items.kt. */
+/** Plays roles of the cross-language scenarios in Kotlin, in the words of tests/words.json. Members.kt and Items.kt have more. */
 package io.tidelog.scenarios
 
 import io.tidelog.Link
@@ -57,6 +57,7 @@ suspend fun Command.open(): Workspace = when (need("op")) {
     "create" -> Workspace.create(path("path"), need("name"), key()!!)
     "open" -> Workspace.open(path("path"), key()!!, text("create"))
     "join" -> Workspace.join(path("path"), need("invite"), key()!!, text("profile") ?: "", time("timeout_ms"))
+    "finish_joining" -> Workspace.finishJoining(path("path"), value("welcome") as ByteArray, key()!!)
     "restore" -> Workspace.restore(path("from"), path("path"), key("backup_")!!, key())
     else -> {
         val folder = text("folder")?.let { RecoverFrom.Folder(Path.of(it)) }
@@ -71,24 +72,11 @@ suspend fun Command.answer(): Any? = when (need("op")) {
         players.clear()
     }
     "advance" -> advance(long("ms")!!.toULong())
-    "create", "open", "join", "restore", "recover" -> player.workspace = open()
+    "create", "open", "join", "finish_joining", "restore", "recover" -> player.workspace = open()
     "shutdown" -> workspace.shutdown()
     "identity" -> mapOf("id" to workspace.id, "name" to workspace.name)
-    "me" -> workspace.me
-    "set_profile" -> workspace.setProfile(need("name"))
-    "members" -> workspace.members()
-    "devices" -> workspace.devices()
-    "invite" -> {
-        val role = text("role")?.let { io.tidelog.Role.valueOf(it.uppercase()) }
-        val expires = time("expires_in_ms")
-        workspace.invite(need("relay"), role, expires, flag("auto_approve"), int("uses"), flag("same_user"))
-    }
-    "invites" -> workspace.invites()
-    "withdraw" -> workspace.withdraw(need("id"))
-    "requests" -> workspace.requests()
-    "approve" -> workspace.approve(need("id"))
-    "databases" -> workspace.databases()
     "stats" -> workspace.stats()
+    "warnings" -> workspace.warnings()
     "verify" -> measured { workspace.verify(it) }
     "change_passphrase" -> workspace.changePassphrase(key()!!, key("old_"))
     "recovery_words" -> workspace.recoveryWords()
@@ -110,7 +98,7 @@ suspend fun Command.answer(): Any? = when (need("op")) {
     "link_events" -> hear(link.events())
     "next" -> next()
     "end" -> player.streams.getValue(need("stream")).job.cancelAndJoin()
-    else -> item()
+    else -> member()
 }
 
 fun main(): Unit = runBlocking {

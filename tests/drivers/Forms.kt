@@ -5,6 +5,7 @@ import io.tidelog.Key
 import io.tidelog.KeyStore
 import io.tidelog.Lagged
 import io.tidelog.LinkFailure
+import io.tidelog.LinkState
 import io.tidelog.Policy
 import io.tidelog.Progress
 import io.tidelog.Progressing
@@ -59,7 +60,7 @@ class Command(private val all: Map<String, JsonElement>) {
     val player get() = players.getOrPut(text("by") ?: "", ::Player)
     val workspace get() = player.workspace!!
     val link get() = player.link!!
-    val database get() = workspace.database(need("database"))
+    val database get() = workspace.database(need("database"), text("circle"))
     val policy get() = Policy.valueOf(need("policy").uppercase())
 
     fun other() = Command(all + ("by" to all.getValue("other")))
@@ -116,7 +117,8 @@ fun json(given: Any?): JsonElement = when (given) {
     is Number -> JsonPrimitive(given)
     is Boolean -> JsonPrimitive(given)
     is ByteArray -> json(mapOf("\$bytes" to Base64.getEncoder().encodeToString(given)))
-    is Enum<*> -> JsonPrimitive(given.name.lowercase().replace('_', '-'))
+    is LinkState -> JsonPrimitive(given.name.lowercase().replace('_', '-'))
+    is Enum<*> -> JsonPrimitive(given.name.lowercase())
     is Iterable<*> -> JsonArray(given.map(::json))
     is Map<*, *> -> JsonObject(given.entries.associate { "${it.key}" to json(it.value) })
     is Value -> json(fields(given).values.single())

@@ -102,6 +102,7 @@ private fun Edits.edit(e: Command, text: String) {
 
 private suspend fun Command.log(): Any? {
     val log = database.log()
+    fun there() = log.at(need("relay"))
     return when (val word = need("op")) {
         "entry_ids" -> log.entryIds()
         "missing" -> log.missing(texts("ids")!!)
@@ -114,6 +115,11 @@ private suspend fun Command.log(): Any? {
         "pull_from_relay" -> log.pullFrom(need("relay"))
         "push_to_relay" -> log.pushTo(need("relay"))
         "log_sync_with_relay" -> log.syncWith(need("relay"))
+        "relay_entry_ids" -> there().entryIds()
+        "relay_missing" -> there().missing(texts("ids")!!)
+        "relay_entries" -> there().entries(texts("ids")!!)
+        "relay_append" -> there().append(value("entry") as ByteArray)
+        "relay_changes_since" -> there().changesSince(text("cursor"), int("limit"))
         else -> error("no word $word")
     }
 }

@@ -2,8 +2,8 @@
 
 A scenario is JSON: `about`, `roles`, and `steps`. Of the roles in `joined` the first has made a workspace and the
 others have joined it. With `"together": true` one driver plays all roles, so that words can name another one's
-workspace. After the last step all roles sync, and must show the same root and the same items, unless it says
-`"converges": false`.
+workspace. A `cast` gives each role a language in which it is played, besides each language alone. After the last step
+all roles sync, and must show the same root and the same items, unless it says `"converges": false`.
 
 A step is a command for the role `by`, in the words of tests/words.json, with these fields for the runner:
 
@@ -40,7 +40,7 @@ CONTROL = ("by", "all", "is", "at_most", "error", "save", "pick", "sorted", "eve
 NEED_KEY = ("create", "open", "join", "ask_to_join", "finish_joining", "restore", "recover")
 KEYS = {"key_byte", "passphrase", "key_file"}
 KEY_BYTE = 7
-TIMES = ("time", "hlc_ms", "expires", "expires_ms", "requested", "requested_ms", "made", "made_ms")
+TIMES = ("time", "hlc_ms", "expires", "expires_ms", "requested", "requested_ms", "made", "made_ms", "due", "due_ms")
 NAME = re.compile(r"\$(\w+)")
 
 

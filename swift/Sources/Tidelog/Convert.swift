@@ -82,8 +82,11 @@ extension Me {
 }
 
 extension Invite {
-    init(_ given: TidelogFFI.Invite) {
-        self.init(id: given.id, uri: given.uri, expires: PlainText.time(ms: given.expiresMs))
+    init(_ given: TidelogFFI.Invite) throws {
+        self.init(
+            id: given.id, uri: given.uri, expires: PlainText.time(ms: given.expiresMs), role: try known(given.role),
+            relay: given.relay, usesLeft: Int(given.usesLeft), autoApprove: given.autoApprove,
+            sameUser: given.sameUser, circles: given.circles)
     }
 }
 
@@ -91,7 +94,7 @@ extension JoinRequest {
     init(_ given: TidelogFFI.JoinRequest) throws {
         self.init(
             id: given.id, profile: given.profile, device: given.device, role: try known(given.role),
-            requested: PlainText.time(ms: given.requestedMs))
+            sameUser: given.sameUser, circles: given.circles, requested: PlainText.time(ms: given.requestedMs))
     }
 }
 

@@ -52,6 +52,13 @@ extension Database {
             return try Changes(await later { [native] in try await native.changesSince(cursor: cursor, limit: limit) })
         }
 
+        /// The same log as a relay holds it, to be read and written there.
+        ///
+        /// - Throws: ``TidelogError/invalidArgument(_:)`` for what is not an address.
+        public func at(_ relay: String) throws -> RemoteLog {
+            RemoteLog(try now { try native.at(url: relay) })
+        }
+
         /// Takes over what another log has and this one lacks.
         @discardableResult
         public func pullFrom(_ other: Log) async throws -> Transfer {

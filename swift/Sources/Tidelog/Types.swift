@@ -175,6 +175,18 @@ public struct Invite: Codable, Sendable, Hashable, Identifiable, CustomStringCon
     public let uri: String
     /// When it ends.
     public let expires: Date
+    /// The role that it grants.
+    public let role: Role
+    /// The relay to meet at; nil if request and welcome go by hand.
+    public let relay: String?
+    /// How often it can still be used.
+    public let usesLeft: Int
+    /// Whether whoever asks is admitted at once.
+    public let autoApprove: Bool
+    /// Whether it is for another device of this user.
+    public let sameUser: Bool
+    /// The circles that the new user comes into.
+    public let circles: [Workspace.Circle.ID]
 
     /// Without the link, which is a secret.
     public var description: String { "Invite(id: \(id), expires: \(expires))" }
@@ -192,6 +204,10 @@ public struct JoinRequest: Codable, Sendable, Hashable, Identifiable {
     public let device: String
     /// The role it will have.
     public let role: Role
+    /// Whether it is to be another device of this user.
+    public let sameUser: Bool
+    /// The circles that the invite leads into.
+    public let circles: [Workspace.Circle.ID]
     /// When it asked, by its clock.
     public let requested: Date
 }

@@ -84,30 +84,34 @@ public final class Workspace: Sendable {
         get throws { try Me(now { try native.me() }) }
     }
 
-    /// A database; it comes into being with the first write.
-    public func database(_ name: String) throws -> Database {
-        Database(try now { try native.database(name: name) })
+    /// A database that all members share, or one of a circle; it comes into being with the first write.
+    public func database(_ name: String, circle: Circle.ID? = nil) throws -> Database {
+        Database(try now { try native.database(name: name, circle: circle) })
     }
 
-    /// The names of its databases.
-    public func databases() async throws -> [String] {
-        try await later { [native] in try await native.databases() }
-    }
-
-    /// Makes an invite to meet at a relay: for one new writer, open for a day, if nothing else is said.
+    /// The names of the databases that all members share, or of those of a circle.
     ///
-    /// With `autoApprove` whoever asks is admitted at once, while this device is connected. With `sameUser` it is for
-    /// another device of this user, instead of for another user. It is open for at most 30 days.
+    /// - Throws: ``TidelogError/notAuthorized(_:)`` if this device is not in the circle.
+    public func databases(circle: Circle.ID? = nil) async throws -> [String] {
+        try await later { [native] in try await native.databases(circle: circle) }
+    }
+
+    /// Makes an invite: for one new writer, open for a day, if nothing else is said.
+    ///
+    /// They meet at the relay; without one, request and welcome go by hand, see
+    /// ``askToJoin(at:invite:key:profile:)``. With `autoApprove` whoever asks is admitted at once, while this device
+    /// is connected, or when it takes the request in. With `sameUser` it is for another device of this user, instead
+    /// of for another user. A new user comes into the circles with the same role. It is open for at most 30 days.
     ///
     /// - Throws: ``TidelogError``: `notAuthorized` unless this user may admit the role, `network`.
     public func invite(
-        relay: String, role: Role? = nil, expires: Duration? = nil, autoApprove: Bool = false, uses: Int? = nil,
-        sameUser: Bool = false
+        relay: String? = nil, role: Role? = nil, expires: Duration? = nil, autoApprove: Bool = false,
+        uses: Int? = nil, sameUser: Bool = false, circles: [Circle.ID] = []
     ) async throws -> Invite {
         let options = InviteOptions(
             relay: relay, role: role?.rawValue, expiresInMs: milliseconds(expires), autoApprove: autoApprove,
-            uses: try uses.map { try count("uses", $0) }, sameUser: sameUser, circles: [])
-        return Invite(try await later { [native] in try await native.invite(options: options) })
+            uses: try uses.map { try count("uses", $0) }, sameUser: sameUser, circles: circles)
+        return try Invite(await later { [native] in try await native.invite(options: options) })
     }
 
     /// The invites that hold.
@@ -180,6 +184,11 @@ public final class Workspace: Sendable {
     /// Its figures.
     public func stats() async throws -> Stats {
         Stats(try await later { [native] in try await native.stats() })
+    }
+
+    /// What is wrong now and worth telling a person; empty if all is well. Links tell new ones.
+    public func warnings() async throws -> [Warning] {
+        try await later { [native] in try await native.warnings() }.map(Warning.init)
     }
 
     /// Reads everything on disk and checks it. Progress counts entries.

@@ -91,7 +91,12 @@ func plain(_ any: Any) -> Value {
     case let list as [Any]: return .list(list.map(plain))
     case let fields as [String: String]: return .map(fields.mapValues(Value.text))
     case let name as any RawRepresentable: return plain(name.rawValue)
-    case let invite as Invite: return ["id": .text(invite.id), "uri": .text(invite.uri)]
+    case let i as Invite:  // Its mirror leaves the link out.
+        let words: [String: Any] = [
+            "id": i.id, "uri": i.uri, "role": i.role, "relay": i.relay as Any, "uses_left": i.usesLeft,
+            "auto_approve": i.autoApprove, "same_user": i.sameUser, "circles": i.circles,
+        ]
+        return .map(words.mapValues(plain))
     default: break
     }
     let mirror = Mirror(reflecting: any)

@@ -56,7 +56,7 @@ extension Player {
     }
 
     func document(_ c: Command) async throws -> Any? {
-        let all = try workspace.database(c["database"]?.text ?? "main").collection(c["in"]!.text, policy: .document)
+        let all = try database(c).collection(c["in"]!.text, policy: .document)
         let (page, at) = (try owned(c, all).document(c["key"]!.text), c["at"]?.text)
         switch c["op"]!.text {
         case "doc_get": return try await page.get(at)

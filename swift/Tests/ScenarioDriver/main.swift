@@ -13,7 +13,9 @@ import func TidelogFFI.advance  // The clock of tests, which no released package
         let stop: () -> Void
     }
 
-    func database(_ c: Command) throws -> Database { try workspace.database(c["database"]?.text ?? "main") }
+    func database(_ c: Command) throws -> Database {
+        try workspace.database(c["database"]?.text ?? "main", circle: c["circle"]?.text)
+    }
     func log(_ c: Command) throws -> Database.Log { try database(c).log() }
     func records(_ c: Command) throws -> Database.Collection<Record, Record> {
         try database(c).collection(c["in"]!.text, of: Record.self)
@@ -23,7 +25,7 @@ import func TidelogFFI.advance  // The clock of tests, which no released package
     }
 
     func play(_ c: Command) async throws -> Any? {
-        let (id, relay, pattern) = (c["id"]?.text ?? "", c["relay"]?.text ?? "", c["pattern"]?.text)
+        let (relay, pattern) = (c["relay"]?.text ?? "", c["pattern"]?.text)
         switch c["op"]!.text {
         case "create": workspace = try await .create(at: c.path, name: c["name"]!.text, key: c.secret)
         case "open": workspace = try await .open(at: c.path, key: c.secret, create: c["create"]?.text)
@@ -51,21 +53,8 @@ import func TidelogFFI.advance  // The clock of tests, which no released package
         case "confirm_only_copy": try await workspace.confirmOnlyCopy()
         case "shutdown": try await workspace.shutdown()
         case "identity": return ["id": try workspace.id, "name": try workspace.name]
-        case "me": return try workspace.me
-        case "set_profile": try await workspace.setProfile(c["name"]!.text)
-        case "members": return try await workspace.members()
-        case "devices": return try await workspace.devices()
-        case "invite":
-            return try await workspace.invite(
-                relay: relay, role: c["role"].flatMap { Role(rawValue: $0.text) },
-                expires: c.duration("expires_in_ms"), autoApprove: c["auto_approve"] == true, uses: c["uses"]?.int,
-                sameUser: c["same_user"] == true)
-        case "invites": return try await workspace.invites()
-        case "withdraw": try await workspace.withdraw(id)
-        case "requests": return try await workspace.requests()
-        case "approve": try await workspace.approve(id)
-        case "databases": return try await workspace.databases()
         case "stats": return try await workspace.stats()
+        case "warnings": return try await workspace.warnings()
         case "verify": return try await measured { [workspace] in try await workspace!.verify(progress: $0) }
         case "sync": return try await workspace.sync(relay)
         case "sync_with": return try await workspace.syncWith(players[c.other]!.workspace)
@@ -98,8 +87,14 @@ import func TidelogFFI.advance  // The clock of tests, which no released package
         case "pull_from_relay": return try await log(c).pullFrom(relay)
         case "push_to_relay": return try await log(c).pushTo(relay)
         case "log_sync_with_relay": return try await log(c).syncWith(relay)
+        case "relay_entry_ids": return try await log(c).at(relay).entryIds()
+        case "relay_missing": return try await log(c).at(relay).missing(c["ids"]!.texts)
+        case "relay_entries": return try await log(c).at(relay).entries(c["ids"]!.texts)
+        case "relay_append": return try await log(c).at(relay).append(c["entry"]!.bytes)
+        case "relay_changes_since":
+            return try await log(c).at(relay).changesSince(c["cursor"]?.text, limit: c["limit"]?.int)
         case let word where word.hasPrefix("doc_"): return try await document(c)
-        default: return try await item(c)
+        default: return try await member(c)
         }
         return nil
     }

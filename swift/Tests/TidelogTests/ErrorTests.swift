@@ -75,7 +75,9 @@ import TidelogFFI
                 #expect(!shown.contains("horse") && !shown.contains("AAAA") && !shown.contains("65"))
             }
         }
-        let invite = Invite(id: "i", uri: "tidelog:join?secret", expires: .now)
+        let invite = Invite(
+            id: "i", uri: "tidelog:join?secret", expires: .now, role: .writer, relay: nil, usesLeft: 1,
+            autoApprove: false, sameUser: false, circles: [])
         var text = ""
         dump(invite, to: &text)
         for shown in ["\(invite)", String(reflecting: invite), text] { #expect(!shown.contains("secret")) }

@@ -131,6 +131,28 @@ import Tidelog
         }
     }
 
+    @Test func theLogAtARelayIsReadAndWrittenThere() async throws {
+        try await withTwo { first, _, relay in
+            let notes = try first.database("apart").collection("notes")
+            try await notes.put("a", 1)
+            let here = try first.database("apart").log()
+            let there = try here.at(relay)
+            try await here.pushTo(relay)
+            #expect(try await there.entryIds() == here.entryIds())
+            #expect(try await there.append(here.entries(here.entryIds()).entries[0]) == false)
+            let start = try await there.changesSince(limit: 10)
+            #expect(start.items.map { "\($0.kind) \($0.key)" } == ["put a"])
+            #expect(try await there.changesSince(start.cursor).items.isEmpty)
+            let zeros = String(repeating: "0", count: 64)
+            #expect(try await there.missing([zeros]) == [zeros])
+            #expect(try await there.entries([zeros]).missing == [zeros])
+            await refused("invalid_argument") { try await there.append(Data("no entry".utf8)) }
+            await refused("invalid_argument") { try await there.changesSince(limit: -1) }
+            await refused("invalid_argument") { try here.at("http://example.org") }
+            await refused("network") { try await here.at(nowhere).entryIds() }
+        }
+    }
+
     @Test func replicasInOneProgramAndLogsBecomeEqual() async throws {
         try await withTwo { first, second, _ in
             let (mine, theirs) = (try first.database("apart").log(), try second.database("apart").log())

@@ -17,10 +17,11 @@ public class Log internal constructor(private val handle: NativeLog) {
     public suspend fun append(entry: ByteArray): Boolean = native { handle.append(entry) }
 
     /** What changed after a cursor, one item for each key at its latest change; from the beginning without one. */
-    public suspend fun changesSince(cursor: String? = null, limit: Int? = null): Changes {
-        if (limit != null && limit < 0) throw TidelogException.InvalidArgument("limit is no number of changes: $limit")
-        return native { handle.changesSince(cursor, limit?.toUInt()) }.toChanges()
-    }
+    public suspend fun changesSince(cursor: String? = null, limit: Int? = null): Changes =
+        native { handle.changesSince(cursor, changesMax(limit)) }.toChanges()
+
+    /** The same log as a relay holds it, to be read and written there. */
+    public fun at(relay: String): RemoteLog = RemoteLog(native { handle.at(relay) })
 
     /** Takes over what another log has and this one lacks. */
     public suspend fun pullFrom(other: Log): Transfer = native { handle.pullFrom(other.handle) }.toTransfer()
@@ -39,4 +40,10 @@ public class Log internal constructor(private val handle: NativeLog) {
 
     /** Both, with a relay. */
     public suspend fun syncWith(relay: String): Transfer = native { handle.syncWithRelay(relay) }.toTransfer()
+}
+
+/** A limit of changes as it crosses. */
+internal fun changesMax(limit: Int?): UInt? {
+    if (limit != null && limit < 0) throw TidelogException.InvalidArgument("limit is no number of changes: $limit")
+    return limit?.toUInt()
 }

@@ -5,11 +5,15 @@ import io.tidelog.internal.BackupInfo as NativeBackupInfo
 import io.tidelog.internal.BackupReport as NativeBackupReport
 import io.tidelog.internal.Change as NativeChange
 import io.tidelog.internal.Changes as NativeChanges
+import io.tidelog.internal.Circle as NativeCircle
+import io.tidelog.internal.CircleMember as NativeCircleMember
 import io.tidelog.internal.Device as NativeDevice
 import io.tidelog.internal.Entries as NativeEntries
 import io.tidelog.internal.Event as NativeEvent
+import io.tidelog.internal.ExcludedEntry as NativeExcludedEntry
 import io.tidelog.internal.Invite as NativeInvite
 import io.tidelog.internal.JoinRequest as NativeJoinRequest
+import io.tidelog.internal.KeyPolicy as NativeKeyPolicy
 import io.tidelog.internal.LinkEvent as NativeLinkEvent
 import io.tidelog.internal.LinkState as NativeLinkState
 import io.tidelog.internal.LogChange as NativeLogChange
@@ -17,12 +21,14 @@ import io.tidelog.internal.Me as NativeMe
 import io.tidelog.internal.Member as NativeMember
 import io.tidelog.internal.Progress as NativeProgress
 import io.tidelog.internal.RecoverFrom as NativeRecoverFrom
+import io.tidelog.internal.RemovalReport as NativeRemovalReport
 import io.tidelog.internal.Stats as NativeStats
 import io.tidelog.internal.SyncReport as NativeSyncReport
 import io.tidelog.internal.Transfer as NativeTransfer
 import io.tidelog.internal.Value as NativeValue
 import io.tidelog.internal.VerifyReport as NativeVerifyReport
 import io.tidelog.internal.Version as NativeVersion
+import io.tidelog.internal.Warning as NativeWarning
 
 // From the records of the private module to those of the package.
 
@@ -32,15 +38,43 @@ private fun role(name: String): Role = Role.valueOf(name.uppercase())
 
 internal val Role.word: String get() = name.lowercase()
 
+internal val History.word: String get() = name.lowercase()
+
 internal fun NativeMe.toMe() = Me(user, device, role(role), profile)
 
-internal fun NativeInvite.toInvite() = Invite(id, uri, time(expiresMs))
+internal fun NativeInvite.toInvite() = Invite(
+    id = id,
+    uri = uri,
+    expires = time(expiresMs),
+    role = role(role),
+    relay = relay,
+    usesLeft = usesLeft.toInt(),
+    autoApprove = autoApprove,
+    sameUser = sameUser,
+    circles = circles,
+)
 
-internal fun NativeJoinRequest.toJoinRequest() = JoinRequest(id, profile, device, role(role), time(requestedMs))
+internal fun NativeJoinRequest.toJoinRequest() =
+    JoinRequest(id, profile, device, role(role), sameUser, circles, time(requestedMs))
 
 internal fun NativeMember.toMember() = Member(user, role(role), profile, devices, me)
 
 internal fun NativeDevice.toDevice() = Device(device, user, addedBy, me)
+
+internal fun NativeRemovalReport.toRemovalReport() =
+    RemovalReport(cuts.toLong(), claimed.toLong(), entries.toLong(), keysRenewed, advice)
+
+internal fun NativeExcludedEntry.toExcludedEntry() =
+    ExcludedEntry(entry, device, user, database, seq.toLong(), reason, dueMs?.let(::time))
+
+internal fun NativeCircle.toCircle() =
+    Circle(id, name, History.valueOf(history.uppercase()), recoverable, members.map { it.toCircleMember() }, readable)
+
+private fun NativeCircleMember.toCircleMember() = CircleMember(user, role(role))
+
+internal fun NativeKeyPolicy.toKeyPolicy() = KeyPolicy(rotateDays.toInt(), rotateEntries.toLong())
+
+internal fun NativeWarning.toWarning() = Warning(kind, device, user, database, entry, text)
 
 internal fun NativeSyncReport.toSyncReport() = SyncReport(
     sent.toLong(),
@@ -130,6 +164,6 @@ internal fun NativeLinkEvent.toLinkEvent(): LinkEvent = when (this) {
     is NativeLinkEvent.State -> v1.toLinkState()
     is NativeLinkEvent.Progress -> v1.toProgress()
     is NativeLinkEvent.Failed -> LinkFailure(code, reason)
-    is NativeLinkEvent.Warned -> Warning(v1.kind, v1.device, v1.user, v1.database, v1.entry, v1.text)
+    is NativeLinkEvent.Warned -> v1.toWarning()
     is NativeLinkEvent.Lagged -> Lagged(v1.toLong())
 }

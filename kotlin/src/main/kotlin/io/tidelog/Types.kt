@@ -17,26 +17,6 @@ public enum class Policy {
     DOCUMENT,
 }
 
-/** What a user may do. */
-@Serializable
-public enum class Role {
-    /** Reads. */
-    @SerialName("reader")
-    READER,
-
-    /** Reads and writes. */
-    @SerialName("writer")
-    WRITER,
-
-    /** Admits and removes others. */
-    @SerialName("admin")
-    ADMIN,
-
-    /** Made the workspace. */
-    @SerialName("owner")
-    OWNER,
-}
-
 /** An item with its key. */
 @Serializable
 public data class Item<out T>(
@@ -144,92 +124,6 @@ public data class Lagged(
     /** How many events were dropped. */
     val lost: Long,
 ) : Event<Nothing>, LinkEvent
-
-/** This device in its workspace. */
-@Serializable
-public data class Me(
-    /** The user. */
-    val user: String,
-
-    /** The device. */
-    val device: String,
-
-    /** What the user may do. */
-    val role: Role,
-
-    /** The user's name, if it gave one. */
-    val profile: String?,
-)
-
-/** An invite. The link is a secret for whom it is meant. */
-@Serializable
-public data class Invite(
-    /** Its name. */
-    val id: String,
-
-    /** The link: a secret for whom it is meant. */
-    val uri: String,
-
-    /** When it ends. */
-    val expires: Instant,
-) {
-    /** Without the link, which is a secret. */
-    override fun toString(): String = "Invite(id=$id, expires=$expires)"
-}
-
-/** A device that asks to join. Nothing vouches for its profile. */
-@Serializable
-public data class JoinRequest(
-    /** What to approve. */
-    val id: String,
-
-    /** The name it gave itself. */
-    val profile: String,
-
-    /** The device. */
-    val device: String,
-
-    /** The role it will have. */
-    val role: Role,
-
-    /** When it asked, by its clock. */
-    val requested: Instant,
-)
-
-/** A user of the workspace. */
-@Serializable
-public data class Member(
-    /** The user. */
-    val user: String,
-
-    /** What the user may do. */
-    val role: Role,
-
-    /** The user's name, if it gave one. */
-    val profile: String?,
-
-    /** The user's devices. */
-    val devices: List<String>,
-
-    /** Whether this device is one of them. */
-    val me: Boolean,
-)
-
-/** A device of the workspace. */
-@Serializable
-public data class Device(
-    /** The device. */
-    val device: String,
-
-    /** Its user. */
-    val user: String,
-
-    /** The device, or root key, that admitted it. */
-    val addedBy: String,
-
-    /** Whether it is this one. */
-    val me: Boolean,
-)
 
 /** What a sync did. */
 @Serializable

@@ -7,10 +7,12 @@ import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withContext
 import java.nio.file.Path
 import kotlin.time.Duration
+import io.tidelog.internal.CircleOptions
 import io.tidelog.internal.InviteOptions
 import io.tidelog.internal.JoinOptions
 import io.tidelog.internal.WatchOptions
 import io.tidelog.internal.Workspace as NativeWorkspace
+import io.tidelog.internal.askToJoin as nativeAskToJoin
 import io.tidelog.internal.verifyBackup as nativeVerifyBackup
 
 /**
@@ -48,28 +50,33 @@ public class Workspace private constructor(private val handle: NativeWorkspace) 
     /** This device in it. */
     public val me: Me get() = call { handle.me() }.toMe()
 
-    /** A database; it comes into being with the first write. */
-    public fun database(name: String): Database = Database(call { handle.database(name) })
+    /** A database that all members share, or one of the [circle] of this id; it begins with the first write. */
+    public fun database(name: String, circle: String? = null): Database =
+        Database(call { handle.database(name, circle) })
 
-    /** The names of its databases. */
-    public suspend fun databases(): List<String> = call { handle.databases() }
+    /** The names of the databases that all members share, or of those of a circle. */
+    public suspend fun databases(circle: String? = null): List<String> = call { handle.databases(circle) }
 
     /**
-     * Makes an invite to meet at a relay: for one new writer, open for a day, if nothing else is said.
+     * Makes an invite: for one new writer, open for a day, if nothing else is said.
      *
-     * With [autoApprove] whoever asks is admitted at once, while this device is connected. With [sameUser] it is for
-     * another device of this user, instead of for another user.
+     * They meet at the [relay]; without one, request and welcome go by hand: see [askToJoin]. With [autoApprove]
+     * whoever asks is admitted at once, while this device is connected, or when it takes the request in. With
+     * [sameUser] it is for another device of this user, instead of for another user. A new user comes into the
+     * [circles] of these ids, with the same role.
      */
     public suspend fun invite(
-        relay: String,
+        relay: String? = null,
         role: Role? = null,
         expires: Duration? = null,
         autoApprove: Boolean = false,
         uses: Int? = null,
         sameUser: Boolean = false,
+        circles: List<String> = emptyList(),
     ): Invite {
         if (uses != null && uses < 0) throw TidelogException.InvalidArgument("uses is no number of times: $uses")
-        val options = InviteOptions(relay, role?.word, expires?.toMillis(), autoApprove, uses?.toUInt(), sameUser, emptyList())
+        val expiresInMs = expires?.toMillis()
+        val options = InviteOptions(relay, role?.word, expiresInMs, autoApprove, uses?.toUInt(), sameUser, circles)
         return call { handle.invite(options) }.toInvite()
     }
 
@@ -91,6 +98,26 @@ public class Workspace private constructor(private val handle: NativeWorkspace) 
     /** Admits the device whose request has this id. */
     public suspend fun approve(request: String): Unit = call { handle.approve(request) }
 
+    /**
+     * Takes in a request that came by hand, from [askToJoin]. From then on it can be approved and welcomed until this
+     * workspace is shut down. If the invite says so, it is approved at once.
+     *
+     * @throws TidelogException.InviteInvalid for what is no request with an invite of this device
+     */
+    public suspend fun receiveRequest(request: ByteArray): JoinRequest =
+        call { handle.receiveRequest(request) }.toJoinRequest()
+
+    /** [welcome] for a request. */
+    public suspend fun welcome(request: JoinRequest): ByteArray = welcome(request.id)
+
+    /**
+     * What the device whose approved request has this id needs to begin, to be brought to it for [finishJoining]:
+     * members, keys and names, and of the data what fits into 64 MiB. Only that device can use it.
+     *
+     * @throws TidelogException.NotAdmitted if the request was not approved
+     */
+    public suspend fun welcome(request: String): ByteArray = call { handle.welcome(request) }
+
     /** Gives this user a name that other members see. */
     public suspend fun setProfile(name: String): Unit = call { handle.setProfile(name) }
 
@@ -99,6 +126,76 @@ public class Workspace private constructor(private val handle: NativeWorkspace) 
 
     /** Its devices. */
     public suspend fun devices(): List<Device> = call { handle.devices() }.map { it.toDevice() }
+
+    /** Gives a user another role. Of one that may not write any more, what it writes from now on counts nowhere. */
+    public suspend fun setRole(user: String, role: Role): Unit = call { handle.setRole(user, role.word) }
+
+    /**
+     * Removes a user with all devices, for good. What they write without knowing of it counts nowhere, and they get no
+     * later key; what they hold by now they keep.
+     */
+    public suspend fun removeUser(user: String): RemovalReport = call { handle.removeUser(user) }.toRemovalReport()
+
+    /** Removes a device, for good: it was lost, stolen or given away. */
+    public suspend fun removeDevice(device: String): RemovalReport =
+        call { handle.removeDevice(device) }.toRemovalReport()
+
+    /** The entries that this device holds and does not show, in order of arrival, with the reason. */
+    public suspend fun excluded(): List<ExcludedEntry> = call { handle.excluded() }.map { it.toExcludedEntry() }
+
+    /**
+     * Lets everything count that a removed or demoted device wrote before it knew, as far as it is held here by now;
+     * gives how many entries that brought back.
+     */
+    public suspend fun acceptExcluded(device: String): Long = call { handle.acceptExcluded(device) }.toLong()
+
+    /**
+     * Makes a circle of this user alone, who may add others. Its name, the names of its databases and all that is in
+     * them are sealed for its members. What newcomers may read, and whether the recovery words recover its data too,
+     * stays that way.
+     *
+     * ```
+     * val board = workspace.createCircle("Board")
+     * workspace.addToCircle(board.id, treasurer, Role.WRITER)
+     * val minutes = workspace.database("minutes", circle = board.id)
+     * ```
+     */
+    public suspend fun createCircle(
+        name: String,
+        history: History = History.FULL,
+        recoverable: Boolean = true,
+    ): Circle = call { handle.createCircle(name, CircleOptions(history.word, recoverable)) }.toCircle()
+
+    /** The circles, also those that this device is not in. */
+    public suspend fun circles(): List<Circle> = call { handle.circles() }.map { it.toCircle() }
+
+    /**
+     * Takes a user into a circle as reader, writer or admin, or gives one who is in it another role there. Repeat the
+     * call if it was interrupted.
+     */
+    public suspend fun addToCircle(circle: String, user: String, role: Role): Unit =
+        call { handle.addToCircle(circle, user, role.word) }
+
+    /** Takes a user out of a circle: what it has it keeps, and what it writes there from now on counts nowhere. */
+    public suspend fun removeFromCircle(circle: String, user: String): Unit =
+        call { handle.removeFromCircle(circle, user) }
+
+    /** When members make new keys without another reason. */
+    public val policy: KeyPolicy get() = call { handle.policy() }.toKeyPolicy()
+
+    /**
+     * Sets when members make new keys without another reason: at the first write so many days (at most 65,535) after a
+     * device first saw a key used, or after so many entries (less than 2^32). Zero is never.
+     */
+    public suspend fun setPolicy(rotateDays: Int, rotateEntries: Long) {
+        if (rotateDays !in 0..UShort.MAX_VALUE.toInt()) {
+            throw TidelogException.InvalidArgument("rotateDays is no number of days from 0 to 65535: $rotateDays")
+        }
+        if (rotateEntries !in 0..UInt.MAX_VALUE.toLong()) {
+            throw TidelogException.InvalidArgument("rotateEntries is no number of entries below 2^32: $rotateEntries")
+        }
+        call { handle.setPolicy(rotateDays.toUShort(), rotateEntries.toUInt()) }
+    }
 
     /** Makes this replica and a relay equal, once. */
     public suspend fun sync(url: String): SyncReport = call { handle.sync(url) }.toSyncReport()
@@ -123,6 +220,9 @@ public class Workspace private constructor(private val handle: NativeWorkspace) 
 
     /** Its figures. */
     public suspend fun stats(): Stats = call { handle.stats() }.toStats()
+
+    /** What is wrong now and worth telling a person; empty if all is well. Links tell new ones. */
+    public suspend fun warnings(): List<Warning> = call { handle.warnings() }.map { it.toWarning() }
 
     /**
      * Reads everything on disk and checks it.
@@ -229,6 +329,28 @@ public class Workspace private constructor(private val handle: NativeWorkspace) 
             val options = JoinOptions(profile, timeout?.toMillis())
             return opened(key) { NativeWorkspace.join(path.toString(), it, invite, options) }
         }
+
+        /**
+         * Begins to join by hand, without a relay: makes the device's keys in the folder and gives its request, at most
+         * 4 KiB, to be brought to whoever made the invite, who alone can read it. May be repeated, also with another
+         * invite to the same workspace. Then [finishJoining].
+         *
+         * @throws TidelogException.InviteInvalid for what is no invite
+         */
+        public suspend fun askToJoin(path: Path, invite: String, key: Key, profile: String = ""): ByteArray {
+            Callbacks.keepThreadsAttached
+            return native { key.use { nativeAskToJoin(path.toString(), it, invite, profile) } }
+        }
+
+        /**
+         * Ends what [askToJoin] began in a folder, with the welcome that came back. After an error the folder still
+         * waits for a welcome.
+         *
+         * @throws TidelogException.InviteInvalid for what is no welcome for this device
+         * @throws TidelogException.Corrupt if it is damaged
+         */
+        public suspend fun finishJoining(path: Path, welcome: ByteArray, key: Key): Workspace =
+            opened(key) { NativeWorkspace.finishJoining(path.toString(), it, welcome) }
 
         /** Reads a backup and checks it; with a key, also that this opens it. */
         public suspend fun verifyBackup(from: Path, key: Key? = null, progress: Progressing? = null): BackupInfo {

@@ -6,6 +6,7 @@ import kotlinx.coroutines.async
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
+import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertNull
@@ -148,5 +149,28 @@ internal class SyncTest : WorkspaceTest() {
         assertEquals(0, database.log().pushTo(there).sent)
         assertEquals(Transfer(0, 0), there.syncWith(database.log()))
         assertNull(phone.database("main").collection<Film>("films").get("cube"))
+    }
+
+    @Test
+    fun `the log at a relay is read and written there`() = test {
+        Relay(path("relay")).use { relay ->
+            films.put(FILMS[0])
+            workspace.sync(relay.address)
+            val (here, there) = database.log().let { it to it.at(relay.address) }
+            assertEquals(here.entryIds(), there.entryIds())
+            films.delete("alien")
+            val fresh = there.missing(here.entryIds()).single()
+            val entry = here.entries(listOf(fresh)).entries.single()
+            assertTrue(there.append(entry))
+            assertFalse(there.append(entry))
+            assertArrayEquals(entry, there.entries(listOf(fresh)).entries.single())
+            val start = there.changesSince()
+            assertEquals("delete" to "alien", start.items.single().run { kind to key })
+            assertEquals(emptyList<LogChange>(), there.changesSince(start.cursor).items)
+            throws<TidelogException.InvalidArgument> { there.append(ByteArray(3)) }
+            throws<TidelogException.InvalidArgument> { there.changesSince(limit = -1) }
+            throws<TidelogException.InvalidArgument> { here.at("http://example.org") }
+            throws<TidelogException.Network> { here.at("ws://127.0.0.1:9").entryIds() }
+        }
     }
 }
