@@ -283,13 +283,14 @@ impl Members {
         alone.iter().chain(with_user).map(|&index| &self.deeds[index]).filter(|deed| deed.counts_at(LAST))
     }
 
-    /// Whether some removal of a device voids what the device does without knowing of it.
+    /// Whether some removal of a device voids what the device does without knowing of it. A removal that
+    /// follows another is held against what the device might do before the first: in its own past the
+    /// device has no standing any more.
     pub(super) fn is_removed_aside(&self, dag: &Dag, device: &DeviceId) -> bool {
+        let Some(target) = self.last_authority(dag, device) else { return false };
         self.removals_of(device).any(|deed| {
             let by_seniors = matches!(deed.act, Act::RemoveDevice { .. });
-            let remover = self.standings[deed.node].authority.at(LAST);
-            let target = self.authority(dag, device, dag.past(deed.node), LAST);
-            remover.zip(target).is_some_and(|(remover, target)| {
+            self.standings[deed.node].authority.at(LAST).is_some_and(|remover| {
                 (by_seniors || remover.user != target.user) && remover.outranks(&target)
             })
         })
