@@ -319,11 +319,11 @@ impl Members {
 
     /// Whether some removal of a device voids what the device does without knowing of it.
     pub(super) fn is_removed_aside(&self, dag: &Dag, device: &DeviceId) -> bool {
+        let Some(target) = self.last_authority(dag, device) else { return false };
         self.removals_of(dag, device).any(|deed| {
             let by_seniors = matches!(deed.act, Act::RemoveDevice { .. });
             let remover = self.standings[deed.node].authority.at(LAST);
-            let target = self.authority(dag, device, dag.past(deed.node), LAST);
-            remover.zip(target).is_some_and(|(remover, target)| {
+            remover.is_some_and(|remover| {
                 (by_seniors || remover.user != target.user) && remover.outranks(&target)
             })
         })
