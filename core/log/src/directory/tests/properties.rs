@@ -201,9 +201,10 @@ proptest! {
         let mut missed = Vec::new();
         let mut look = |before: &Directory, after: &Directory| {
             let touched = after.clone().take_touched();
-            let of = |directory: &Directory, number| {
-                let id = device(number);
-                (directory.limits(&id, &STREAM), directory.granted(&id, &STREAM))
+            let held: Vec<usize> = (0..history.len()).filter(|&node| before.contains(&id(node))).collect();
+            let of = |directory: &Directory, number| -> Vec<bool> {
+                let data = held.iter().flat_map(|&node| (1..=SEQ_MAX).map(move |seq| (node, seq)));
+                data.map(|(node, seq)| accepts(directory, number, seq, node, KeyId::ZERO)).collect()
             };
             let otherwise = (0..DEVICES).filter(|&number| of(before, number) != of(after, number));
             missed.extend(otherwise.filter(|&number| !touched.contains(&device(number))));
