@@ -128,4 +128,6 @@ pub(crate) trait MailDesk: Send + Sync {
 }
 
 #[cfg(test)]
+pub(crate) mod host;
+#[cfg(test)]
 mod tests;

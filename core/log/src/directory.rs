@@ -188,7 +188,7 @@ impl Directory {
     /// next entry builds on.
     #[must_use]
     pub fn heads(&self) -> Vec<EntryId> {
-        let heads: BTreeSet<_> = self.0.heads.iter().map(|(_, id)| *id).collect();
+        let heads: BTreeSet<_> = self.0.members.heads.iter().map(|(_, id)| *id).collect();
         heads.into_iter().collect()
     }
 
@@ -235,7 +235,7 @@ impl Directory {
     #[must_use]
     pub fn is_built_on(&self, id: &EntryId) -> bool {
         self.0.dag.find(id).is_some_and(|node| {
-            self.0.heads.iter().any(|(head, _)| *head != node && self.0.dag.is_in_past(node, *head))
+            self.0.members.heads.iter().any(|(head, _)| *head != node && self.0.dag.is_in_past(node, *head))
         })
     }
 
@@ -334,7 +334,7 @@ impl Directory {
             self.may_write(device, head, key_id).is_ok()
                 && previous.is_none_or(|previous| self.in_past(&previous, head))
         };
-        let heads = || self.0.heads.iter().rev().map(|(_, id)| *id).filter(fits);
+        let heads = || self.0.members.heads.iter().rev().map(|(_, id)| *id).filter(fits);
         let knows = |head: &EntryId| {
             let view = self.0.dag.find(head).map(|node| self.0.dag.upto(node));
             view.is_some_and(|view| !self.0.keys.circles_of(&self.0.dag, key_id, view).is_empty())
@@ -347,7 +347,7 @@ impl Directory {
     /// the device built on is void by now, `previous` is one of the parents.
     #[must_use]
     pub fn parents_for(&self, previous: Option<EntryId>) -> Vec<EntryId> {
-        let mut heads: Vec<_> = self.0.heads.iter().rev().map(|(_, id)| *id).collect();
+        let mut heads: Vec<_> = self.0.members.heads.iter().rev().map(|(_, id)| *id).collect();
         let Some(previous) = previous.filter(|previous| self.contains(previous)) else {
             heads.truncate(PARENTS_MAX);
             return heads;

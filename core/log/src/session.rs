@@ -548,10 +548,7 @@ impl Session {
             Frame::Entries { arrival, batch } => sync.on_entries(arrival, &batch),
             Frame::Ack(ack) => sync.on_ack(ack, &mut out),
             Frame::Ask(ask) => sync.on_ask(ask, budget, &mut out),
-            Frame::Listed(listed) => {
-                sync.on_listed(listed, &mut out);
-                Ok(())
-            }
+            Frame::Listed(listed) => sync.on_listed(listed, &mut out),
             Frame::Given(given) => sync.on_given(&given, &mut out),
             Frame::Signal(message) => {
                 if sync.admitted {

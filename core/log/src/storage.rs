@@ -161,6 +161,11 @@ pub enum LockError {
     Io(#[from] io::Error),
 }
 
+/// Whether an error says that a file may be read but not written.
+pub(crate) fn is_write_protection(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+}
+
 fn held_by(pid: Option<u32>) -> String {
     pid.map(|pid| format!(" in process {pid}")).unwrap_or_default()
 }

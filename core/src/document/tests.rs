@@ -213,6 +213,25 @@ fn concurrent_increments_add_up_and_edits_of_one_text_merge() {
 }
 
 #[test]
+fn of_two_texts_made_at_one_place_at_once_every_device_shows_the_same_one_and_then_they_merge() {
+    let (mut a, mut b) = (OpenDocument::empty(), OpenDocument::empty());
+    let left = change(&mut a, 1, |tx| tx.splice_text("text", 0, 0, "left").expect("splices"));
+    let right = change(&mut b, 2, |tx| tx.splice_text("text", 0, 0, "right").expect("splices"));
+    a.apply(parse_change(&right).expect("change"));
+    b.apply(parse_change(&left).expect("change"));
+    let shown = json(&mut a);
+    assert!([r#"{"text":"left"}"#, r#"{"text":"right"}"#].contains(&&shown[..]), "{shown}");
+    assert_eq!(json(&mut b), shown);
+    let more = change(&mut a, 1, |tx| tx.splice_text("text", 0, 0, "<").expect("splices"));
+    let most = change(&mut b, 2, |tx| tx.splice_text("text", 0, 0, ">").expect("splices"));
+    a.apply(parse_change(&most).expect("change"));
+    b.apply(parse_change(&more).expect("change"));
+    let merged = json(&mut a);
+    assert_eq!(json(&mut b), merged);
+    assert!(merged.contains('<') && merged.contains('>'), "{merged}");
+}
+
+#[test]
 fn setting_a_whole_document_keeps_what_others_change_elsewhere_in_it() {
     let value = |text: &str| Value::from_json(text).expect("valid");
     let mut a = OpenDocument::empty();

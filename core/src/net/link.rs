@@ -311,9 +311,6 @@ impl Task {
             }
             if *self.shared.state.borrow() == LinkState::Live {
                 self.open_boxes(connection).await?;
-                if connection.is_synced() {
-                    (self.party.synced)();
-                }
             }
         }
     }
@@ -356,6 +353,10 @@ impl Task {
         if moved {
             let progress = self.shared.status().progress;
             self.tell(LinkEvent::Progress(progress));
+        }
+        // Before looking: what a relay keeps back shows once both sides hold the same.
+        if result.is_ok() && connection.is_synced() {
+            (self.party.synced)();
         }
         if look {
             self.look_for_warnings().await;

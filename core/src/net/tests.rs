@@ -1,6 +1,7 @@
 //! Meeting real relays over real sockets, in one process.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -434,5 +435,38 @@ async fn a_link_tells_what_is_newly_wrong_once() {
     }
     assert_eq!(warned, [wrong]);
     owner_link.stop().await;
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn a_link_looks_for_what_is_wrong_after_both_sides_are_known_to_hold_the_same() {
+    let site = Site::open().await;
+    let workspace = TestWorkspace::new(13);
+    let (owner, other) = (Device::owner(&workspace), Device::other(&workspace, 1));
+    within(sync_once(&site.dial(), &owner.party)).await.expect("syncs");
+    let kept_back = Warning {
+        kind: WarningKind::Withheld,
+        device: None,
+        user: None,
+        database: None,
+        entry: None,
+        text: "kept back".to_owned(),
+    };
+    let met = Arc::new(AtomicBool::new(false));
+    let (meets, has_met, found) = (Arc::clone(&met), Arc::clone(&met), kept_back.clone());
+    let party = Party {
+        synced: Arc::new(move || meets.store(true, Ordering::SeqCst)),
+        warnings: Arc::new(move || Vec::from_iter(has_met.load(Ordering::SeqCst).then(|| found.clone()))),
+        ..other.party.clone()
+    };
+    let link = Link::start(site.dial(), party);
+    let mut events = link.events();
+    link.wait_live(LIMIT).await.expect("live");
+    link.stop().await;
+    let mut warned = Vec::new();
+    while let Some(event) = events.next().await {
+        warned.extend(if let LinkEvent::Warned(warning) = event { Some(warning) } else { None });
+    }
+    assert_eq!(warned, [kept_back]);
     site.stop().await;
 }

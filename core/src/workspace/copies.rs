@@ -90,16 +90,26 @@ pub(super) fn settle_in(engine: &Engine, custody: &Custody, storage: &dyn Storag
         engine.log.silence(device);
         let keys = custody.look(|vault| keys_of(engine, vault, &next))?;
         if here.is_some() && next.home == here && engine.log.directory().is_member(&keys.device()) {
-            custody.change(|vault| (vault.life, vault.next) = (next, None))?;
-            engine.go_on_as(keys);
+            if is_written(custody.change(|vault| (vault.life, vault.next) = (next, None)))? {
+                engine.go_on_as(keys);
+            }
         }
     } else if life.home.is_none() && !has_written(engine) {
         // A device that was made here just now.
-        custody.change(|vault| vault.life.home = here)?;
+        is_written(custody.change(|vault| vault.life.home = here))?;
     } else if life.home.is_none() || life.home != here {
         engine.log.silence(device);
     }
     Ok(())
+}
+
+/// Whether the vault could be written. Where it may only be read there is nothing to settle: nobody lives
+/// there, and the next one to open it decides anew.
+fn is_written(changed: Result<()>) -> Result<bool> {
+    match changed {
+        Err(error) if error.kind() == ErrorKind::ReadOnly => Ok(false),
+        changed => changed.map(|()| true),
+    }
 }
 
 fn has_written(engine: &Engine) -> bool {

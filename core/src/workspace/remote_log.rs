@@ -1,5 +1,6 @@
 //! The log of a database as a relay holds it, read and written there without syncing it.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use tidelog_log::entry::Entry;
@@ -15,6 +16,10 @@ use crate::net::{Dial, Party, Remote};
 
 /// Most bytes of entries from a relay that wait for a signature that vouches for them.
 const UNPROVEN_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// Most ids that a relay is asked to list in one call.
+const IDS_MAX: usize = 4 * 1024 * 1024;
+/// Entries of a relay that one call looks through for changes.
+const ENTRIES_MAX: usize = 1024 * 1024;
 
 /// The log of one database at a relay. Each call meets the relay once; it syncs stream zero, which
 /// says who may write, and nothing else.
@@ -56,17 +61,19 @@ impl RemoteLog {
     ///
     /// # Errors
     ///
-    /// `network`, `relay_refused`, `not_admitted`, `protocol`, `timeout`.
+    /// `network`, `relay_refused`, `not_admitted`, `protocol`, `timeout`; `too_large` if there are more
+    /// than 4,194,304.
     pub async fn entry_ids(&self) -> Result<Vec<EntryId>> {
         let mut remote = self.meet().await?;
-        let (mut ids, mut after) = (Vec::new(), 0);
+        let (mut ids, mut seen, mut after) = (Vec::new(), HashSet::new(), 0);
         loop {
             let (through, found) = remote.ids(Select::After { stream: self.stream, arrival: after }).await?;
             if found.is_empty() {
                 break;
             }
-            after = further(after, through)?;
-            ids.extend(found.into_iter().map(|(_, id)| id));
+            after = through;
+            let found = found.into_iter().map(|(_, id)| id);
+            gather(&mut ids, &mut seen, found, IDS_MAX)?;
         }
         remote.close().await?;
         Ok(ids)
@@ -80,10 +87,14 @@ impl RemoteLog {
     pub async fn missing(&self, ids: &[EntryId]) -> Result<Vec<EntryId>> {
         let mut remote = self.meet().await?;
         let mut missing = Vec::new();
-        for asked in ids.chunks(ASK_IDS_MAX) {
-            let (_, held) = remote.ids(Select::Ids(asked.to_vec())).await?;
-            let held: std::collections::HashSet<EntryId> = held.into_iter().map(|(_, id)| id).collect();
-            missing.extend(asked.iter().filter(|id| !held.contains(id)));
+        let mut rest = ids;
+        while !rest.is_empty() {
+            let asked = &rest[..rest.len().min(ASK_IDS_MAX)];
+            let (looked_at, held) = remote.ids(Select::Ids(asked.to_vec())).await?;
+            let (looked_at, after) = rest.split_at(looked_at_of(looked_at, asked));
+            let held: HashSet<EntryId> = held.into_iter().map(|(_, id)| id).collect();
+            missing.extend(looked_at.iter().filter(|id| !held.contains(id)));
+            rest = after;
         }
         remote.close().await?;
         Ok(missing)
@@ -97,17 +108,15 @@ impl RemoteLog {
     /// As [`RemoteLog::entry_ids`].
     pub async fn entries(&self, ids: &[EntryId]) -> Result<Vec<Option<Vec<u8>>>> {
         let mut remote = self.meet().await?;
-        let mut bytes = Vec::new();
-        while bytes.len() < ids.len() {
-            let asked: Vec<EntryId> = ids[bytes.len()..].iter().take(ASK_IDS_MAX).copied().collect();
-            let (looked_at, entries) = remote.entries(Select::Ids(asked.clone())).await?;
-            let looked_at = usize::try_from(looked_at).unwrap_or(usize::MAX).min(asked.len());
-            if looked_at == 0 {
-                return Err(nonsense());
-            }
-            let found: std::collections::HashMap<EntryId, Vec<u8>> =
+        let (mut bytes, mut rest) = (Vec::new(), ids);
+        while !rest.is_empty() {
+            let asked = &rest[..rest.len().min(ASK_IDS_MAX)];
+            let (looked_at, entries) = remote.entries(Select::Ids(asked.to_vec())).await?;
+            let (looked_at, after) = rest.split_at(looked_at_of(looked_at, asked));
+            let found: HashMap<EntryId, Vec<u8>> =
                 entries.into_iter().map(|(_, entry)| (entry.id(), entry.encode())).collect();
-            bytes.extend(asked[..looked_at].iter().map(|id| found.get(id).cloned()));
+            bytes.extend(looked_at.iter().map(|id| found.get(id).cloned()));
+            rest = after;
         }
         remote.close().await?;
         Ok(bytes)
@@ -150,8 +159,8 @@ impl RemoteLog {
 
     /// The items that changed at the relay strictly after a cursor, each once, at its latest change among
     /// those; all items without a cursor. Entries are verified and opened here; one that cannot be opened
-    /// is a change of its own. At least `limit`, if there are as many: all changes of the entry that
-    /// reaches it are told. Go on with the cursor until there is nothing more. A cursor of another relay,
+    /// is a change of its own. At least `limit`, if there are as many in the next 1,048,576 entries: all
+    /// changes of the entry that reaches it are told. Go on with the cursor until it stays. A cursor of another relay,
     /// or from before its log was made anew, starts again.
     ///
     /// # Errors
@@ -167,7 +176,8 @@ impl RemoteLog {
         let (limit, mut asked) = (limit.min(CHANGES_MAX), after);
         let mut gathering = Gathering::new(engine, (self.stream, self.circle));
         let mut pending: Vec<(u64, Entry)> = Vec::new();
-        while gathering.len() < limit {
+        let mut seen = HashSet::new();
+        while gathering.len() < limit && seen.len() < ENTRIES_MAX {
             let select = Select::After { stream: self.stream, arrival: asked };
             let (through, found) = remote.entries(select).await?;
             if found.is_empty() {
@@ -177,7 +187,10 @@ impl RemoteLog {
                 after = after.max(through);
                 break;
             }
-            asked = further(asked, through)?;
+            asked = through;
+            if !found.iter().all(|(_, entry)| seen.insert(entry.id())) {
+                return Err(nonsense());
+            }
             pending.extend(found);
             let proven = gathering.proven(&pending)?;
             let mut taken = 0;
@@ -198,11 +211,34 @@ impl RemoteLog {
     }
 }
 
-/// Where to go on; a relay that does not get on is not asked for ever.
-fn further(after: u64, through: u64) -> Result<u64> {
-    if through > after { Ok(through) } else { Err(nonsense()) }
+/// How many of these ids an answer is about; the session saw to it that there is at least one.
+fn looked_at_of(through: u64, asked: &[EntryId]) -> usize {
+    usize::try_from(through).map_or(asked.len(), |count| count.clamp(1, asked.len()))
+}
+
+/// Takes ids that a relay lists: each once, and no more than `max`.
+fn gather(
+    ids: &mut Vec<EntryId>,
+    seen: &mut HashSet<EntryId>,
+    found: impl Iterator<Item = EntryId>,
+    max: usize,
+) -> Result<()> {
+    for id in found {
+        if !seen.insert(id) {
+            return Err(nonsense());
+        }
+        if ids.len() == max {
+            let why = format!("the relay lists more than {max} entries: sync the database instead");
+            return Err(Error::new(ErrorKind::TooLarge, why));
+        }
+        ids.push(id);
+    }
+    Ok(())
 }
 
 fn nonsense() -> Error {
     Error::new(ErrorKind::Protocol, "the relay's answers make no sense: do not trust it")
 }
+
+#[cfg(test)]
+mod tests;

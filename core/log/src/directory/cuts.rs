@@ -90,7 +90,7 @@ impl Amendments {
         device: &DeviceId,
         stream: &StreamId,
     ) -> Vec<Limit> {
-        let mut limits: Vec<_> = removals(members, circles, device)
+        let mut limits: Vec<_> = removals(dag, members, circles, device)
             .iter()
             .map(|removal| {
                 let amends = |(node, _): &&(NodeIndex, Cut)| self.may_amend(dag, members, *node, removal);
@@ -139,9 +139,15 @@ impl Amendments {
 }
 
 /// The removals and demotions of a device that count.
-fn removals<'m>(members: &'m Members, circles: &'m Circles, device: &DeviceId) -> Vec<Removal<'m>> {
+fn removals<'m>(
+    dag: &Dag,
+    members: &'m Members,
+    circles: &'m Circles,
+    device: &DeviceId,
+) -> Vec<Removal<'m>> {
     let mut removals = Vec::new();
     let Some(of_device) = members.devices.get(device) else { return removals };
+    let users = members.users_of(dag, device, View::Everything);
     let mut push = |node: NodeIndex, cause, cuts: &'m Arc<[Cut]>, by: Option<Authority>, user| {
         removals.extend(by.map(|by| Removal { node, cause, cuts, by, user }));
     };
@@ -151,15 +157,11 @@ fn removals<'m>(members: &'m Members, circles: &'m Circles, device: &DeviceId) -
     let author = |node: NodeIndex| members.standings[node].authority.at(LAST);
     for deed in deeds(&of_device.removals.live) {
         if let Act::RemoveDevice { cuts, .. } = &deed.act {
-            let own = of_device
-                .users
-                .iter()
-                .copied()
-                .find(|user| author(deed.node).is_some_and(|by| by.is_of(user)));
+            let own = users.iter().copied().find(|user| author(deed.node).is_some_and(|by| by.is_of(user)));
             push(deed.node, Cause::Removed, cuts, author(deed.node), own);
         }
     }
-    for user in &of_device.users {
+    for user in &users {
         let Some(of_user) = members.users.get(user) else { continue };
         for deed in deeds(&of_user.removals.live).chain(deeds(&of_user.roles.live)) {
             match &deed.act {
@@ -190,7 +192,7 @@ pub(super) fn binds(
     limit: (Cause, NodeIndex),
     view: View<'_>,
 ) -> bool {
-    let users = members.devices.get(device).map_or(&[][..], |of_device| &of_device.users);
+    let users = members.users_of(dag, device, View::Everything);
     let (cause, removal) = limit;
     match cause {
         Cause::Removed => true,

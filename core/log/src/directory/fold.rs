@@ -17,7 +17,7 @@ use super::relays::Relays;
 use super::{Body, DirectoryError, Op, Root};
 use crate::crypto::PublicKey;
 use crate::entry::Entry;
-use crate::ids::{CircleId, DeviceId, EntryId, UserId, WorkspaceId};
+use crate::ids::{DeviceId, EntryId, UserId, WorkspaceId};
 
 /// How operations are taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +44,6 @@ pub(super) struct Fold {
     /// How certificates are taken in, and what is decided when.
     mode: Mode,
     pub(super) dag: Dag,
-    /// The entries by authors with standing that are in no other such entry's past.
-    pub(super) heads: BTreeSet<(NodeIndex, EntryId)>,
     pub(super) members: Members,
     pub(super) circles: Circles,
     pub(super) amendments: Amendments,
@@ -67,7 +65,6 @@ impl Fold {
             unsound: BTreeSet::new(),
             mode: Mode::Arriving,
             dag: Dag::default(),
-            heads: BTreeSet::new(),
             members: Members::default(),
             circles: Circles::default(),
             amendments: Amendments::default(),
@@ -96,7 +93,7 @@ impl Fold {
         self.members.root = Some(*root_pk);
         let node = self.dag.add(entry.id(), *root_pk, &[]);
         self.members.add(&self.dag, node, Vec::new());
-        self.heads.insert((node, entry.id()));
+        self.members.heads.insert((node, entry.id()));
         self.public_keys.insert(*root_pk, Arc::new(OnceLock::from(Some(key))));
         self.root = Some(Root { pk: *root_pk, kem_pk: *root_kem_pk });
         self.name_commit = Some(*name_commit);
@@ -169,6 +166,7 @@ impl Fold {
         }
         if !restoring {
             self.keep_heads(node, parents);
+            self.touched.extend(self.members.settle_equivocal(&self.dag));
         }
         let ops: Vec<_> =
             ops.into_iter().filter_map(Result::err).map(|op| self.circle_act(node, op)).collect();
@@ -197,6 +195,7 @@ impl Fold {
         self.mode = Mode::Arriving;
         self.members.decide_all(&self.dag);
         self.revise(BTreeSet::new());
+        self.members.settle_equivocal(&self.dag);
         (self.revisions, self.touched) = (0, BTreeSet::new());
     }
 
@@ -210,7 +209,7 @@ impl Fold {
         let Self { dag, members, circles, keys, .. } = self;
         keys.decide_all(&Who { dag, members, circles });
         self.touched.append(&mut changed);
-        self.heads.clear();
+        self.members.heads.clear();
         for node in 0..self.dag.len() {
             self.put_head(node);
         }
@@ -221,9 +220,9 @@ impl Fold {
             self.put_head(node);
         } else if self.counts(node) {
             for &parent in parents {
-                self.heads.remove(&(parent, self.dag.node(parent).id));
+                self.members.heads.remove(&(parent, self.dag.node(parent).id));
             }
-            self.heads.insert((node, self.dag.node(node).id));
+            self.members.heads.insert((node, self.dag.node(node).id));
         }
     }
 
@@ -235,8 +234,8 @@ impl Fold {
     fn put_head(&mut self, node: NodeIndex) {
         if self.counts(node) {
             let dag = &self.dag;
-            self.heads.retain(|(head, _)| !dag.is_in_past(*head, node));
-            self.heads.insert((node, dag.node(node).id));
+            self.members.heads.retain(|(head, _)| !dag.is_in_past(*head, node));
+            self.members.heads.insert((node, dag.node(node).id));
         }
     }
 
@@ -290,10 +289,7 @@ impl Fold {
         match op {
             Op::KeyEpoch { circle, epoch, key_id, commit, name_wrap, prev, wraps } => {
                 let epoch = Epoch { entry, author, circle, epoch, key_id, commit, name_wrap, prev, wraps };
-                if keys.add_epoch(&who, node, epoch) && circle != CircleId::WORKSPACE {
-                    // Who left the circle may have written with this key before it was known here.
-                    touched.extend(circles.users(&circle).flat_map(|user| members.devices_of(user)));
-                }
+                keys.add_epoch(&who, node, epoch);
             }
             Op::KeyGrant { circle, key_id, wraps } => keys.add_grant(&who, node, circle, key_id, wraps),
             Op::AmendCut { cuts } => {

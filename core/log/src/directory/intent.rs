@@ -49,7 +49,7 @@ impl Directory {
         }
         ops.iter().try_for_each(|op| self.check_target(author, op))?;
         let mut fold = Fold::clone(&self.0);
-        let parents: Vec<NodeIndex> = fold.heads.iter().map(|(node, _)| *node).collect();
+        let parents: Vec<NodeIndex> = fold.members.heads.iter().map(|(node, _)| *node).collect();
         let id = EntryId(sha256(&[b"intent", &author.0]));
         let counted = fold.try_ops(id, *author, &parents, ops.to_vec());
         if let Some(op) = ops.iter().zip(&counted).find(|(_, counts)| !**counts).map(|(op, _)| op) {

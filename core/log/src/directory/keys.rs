@@ -93,14 +93,13 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Takes in a `KeyEpoch` of the newest entry; true if it is linked.
-    pub(super) fn add_epoch(&mut self, who: &Who<'_>, node: NodeIndex, epoch: Epoch) -> bool {
-        let Some(seals) = self.link(who, node, &epoch) else { return false };
+    /// Takes in a `KeyEpoch` of the newest entry, if it is linked.
+    pub(super) fn add_epoch(&mut self, who: &Who<'_>, node: NodeIndex, epoch: Epoch) {
+        let Some(seals) = self.link(who, node, &epoch) else { return };
         let index = self.epochs.len();
         self.by_key.entry(epoch.key_id).or_default().push(index);
         self.epochs.push(Linked { node, epoch: Arc::new(epoch), seals: seals.into(), valid: false });
         self.decide(who, index);
-        true
     }
 
     /// Takes in a `KeyGrant` of the newest entry.

@@ -11,9 +11,9 @@
 //! * A device is active for its user if an `AddUser` or `AddDevice` that counts names it, the user
 //!   has a role, no removal of either counts, and no certificate there certifies the device for
 //!   another user. Certificates for two users carry the device's own signature, so they count
-//!   against it whoever shows them.
+//!   against it whoever shows them; in the present state where that counts or is built on.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use super::certificate::DeviceCert;
 use super::dag::{Dag, NodeIndex, View};
 use super::op::Cut;
 use super::rank::{Authority, Class, DEPTH_MAX, LAST, Level, Steps};
-use crate::ids::{DeviceId, UserId};
+use crate::ids::{DeviceId, EntryId, UserId};
 
 /// An operation on users or devices whose certificates are good.
 #[derive(Debug, Clone)]
@@ -122,6 +122,10 @@ pub(super) struct Members {
     pub(super) devices: HashMap<DeviceId, OfDevice>,
     /// Whether what counts differs between levels.
     pub(super) contested: bool,
+    /// The entries by authors with standing that are in no other such entry's past.
+    pub(super) heads: BTreeSet<(NodeIndex, EntryId)>,
+    /// Devices that were shown as those of several users, and whose they were when last looked at.
+    pub(super) equivocal: BTreeMap<DeviceId, Vec<UserId>>,
 }
 
 impl Members {
@@ -157,6 +161,9 @@ impl Members {
                 Arc::make_mut(&mut of_user.devices).insert(cert.sign_pk);
                 let users = &mut self.devices.entry(cert.sign_pk).or_default().users;
                 if !users.contains(user) {
+                    if users.len() == 1 {
+                        self.equivocal.insert(cert.sign_pk, users.clone());
+                    }
                     users.push(*user);
                 }
             }
@@ -210,10 +217,36 @@ impl Members {
         })
     }
 
-    /// Whether a certificate of the device lies in the view, in a deed that counts or not.
+    /// Whether an entry shows its certificates in a view. Of everything held only what counts does, and
+    /// what that builds on: whether any other entry is held is a matter of luck, see `log::judge`, and no
+    /// two replicas may differ because of it.
+    fn is_shown(&self, dag: &Dag, node: NodeIndex, view: View<'_>) -> bool {
+        match view {
+            View::Everything => self.heads.iter().any(|(head, _)| dag.is_in_past(node, *head)),
+            View::Past { .. } => view.contains(dag.node(node)),
+        }
+    }
+
+    /// Whether a certificate of the device is shown in a view, in a deed that counts or not.
     pub(super) fn is_certified(&self, dag: &Dag, device: &DeviceId, view: View<'_>) -> bool {
         let all = self.devices.get(device).map_or(&[][..], |of_device| &of_device.additions.all);
-        all.iter().any(|&index| view.contains(dag.node(self.deeds[index].node)))
+        all.iter().any(|&index| self.is_shown(dag, self.deeds[index].node, view))
+    }
+
+    /// The devices that belong to other users than when this was last asked, as far as any was shown for
+    /// several.
+    pub(super) fn settle_equivocal(&mut self, dag: &Dag) -> Vec<DeviceId> {
+        let mut equivocal = std::mem::take(&mut self.equivocal);
+        let mut changed = Vec::new();
+        for (device, before) in &mut equivocal {
+            let users = self.users_of(dag, device, View::Everything);
+            if *before != users {
+                changed.push(*device);
+                *before = users;
+            }
+        }
+        self.equivocal = equivocal;
+        changed
     }
 
     /// The users that a device is certified for in a view.
@@ -225,7 +258,8 @@ impl Members {
         let mut users = BTreeSet::new();
         for deed in of_device.additions.all.iter().map(|&index| &self.deeds[index]) {
             if let Act::AddUser { user, .. } | Act::AddDevice { user, .. } = &deed.act
-                && view.contains(dag.node(deed.node))
+                && !users.contains(user)
+                && self.is_shown(dag, deed.node, view)
             {
                 users.insert(*user);
             }
@@ -267,18 +301,18 @@ impl Members {
     /// What a device may do now, or might do at the last moment before it was removed.
     pub(super) fn last_authority(&self, dag: &Dag, device: &DeviceId) -> Option<Authority> {
         self.authority(dag, device, View::Everything, LAST).or_else(|| {
-            self.removals_of(device)
+            self.removals_of(dag, device)
                 .filter_map(|deed| self.authority(dag, device, dag.past(deed.node), LAST))
                 .min_by_key(Authority::level)
         })
     }
 
     /// The removals of a device or its users that count.
-    fn removals_of(&self, device: &DeviceId) -> impl Iterator<Item = &Deed> {
+    fn removals_of(&self, dag: &Dag, device: &DeviceId) -> impl Iterator<Item = &Deed> {
         let of_device = self.devices.get(device);
         let alone = of_device.map_or(&[][..], |of_device| &of_device.removals.live);
-        let users = of_device.map_or(&[][..], |of_device| &of_device.users);
-        let with_user = users.iter().filter_map(|user| self.users.get(user));
+        let users = self.users_of(dag, device, View::Everything);
+        let with_user = users.into_iter().filter_map(|user| self.users.get(&user));
         let with_user = with_user.flat_map(|of_user| &of_user.removals.live);
         alone.iter().chain(with_user).map(|&index| &self.deeds[index]).filter(|deed| deed.counts_at(LAST))
     }
@@ -288,9 +322,10 @@ impl Members {
     /// device has no standing any more.
     pub(super) fn is_removed_aside(&self, dag: &Dag, device: &DeviceId) -> bool {
         let Some(target) = self.last_authority(dag, device) else { return false };
-        self.removals_of(device).any(|deed| {
+        self.removals_of(dag, device).any(|deed| {
             let by_seniors = matches!(deed.act, Act::RemoveDevice { .. });
-            self.standings[deed.node].authority.at(LAST).is_some_and(|remover| {
+            let remover = self.standings[deed.node].authority.at(LAST);
+            remover.is_some_and(|remover| {
                 (by_seniors || remover.user != target.user) && remover.outranks(&target)
             })
         })

@@ -100,19 +100,24 @@ impl Directory {
         Some(Device { id: *id, user, kem_pk: cert.kem_pk, added_by })
     }
 
-    /// The user whose device this is or was. `None` if it was never certified, or for several users.
+    /// The user whose device this is or was. `None` if nothing that counts, or is built on, certifies it,
+    /// or for several users.
     #[must_use]
     pub fn owner_of(&self, device: &DeviceId) -> Option<UserId> {
-        match self.0.members.devices.get(device)?.users[..] {
+        let Fold { dag, members, .. } = &*self.0;
+        match members.users_of(dag, device, View::Everything)[..] {
             [user] => Some(user),
             _ => None,
         }
     }
 
-    /// Every device that was ever certified for a user, removed ones too, sorted.
+    /// Every device that was ever certified for a user, where that counts or is built on, removed ones too,
+    /// sorted.
     #[must_use]
     pub fn devices_of(&self, user: &UserId) -> Vec<DeviceId> {
-        self.0.members.devices_of(user)
+        let Fold { dag, members, .. } = &*self.0;
+        let is_shown = |device: &DeviceId| members.users_of(dag, device, View::Everything).contains(user);
+        members.devices_of(user).into_iter().filter(is_shown).collect()
     }
 
     /// Whether a removal of a device by another one also voids what the device does without knowing of
@@ -130,9 +135,9 @@ impl Directory {
     pub fn is_removed(&self, device: &DeviceId) -> bool {
         let Fold { dag, members, .. } = &*self.0;
         members.devices.get(device).is_some_and(|of_device| {
-            let mut users = of_device.users.iter();
+            let mut users = members.users_of(dag, device, View::Everything).into_iter();
             members.said(&of_device.removals.live, dag, View::Everything, LAST).next().is_some()
-                || users.any(|user| members.is_user_removed(dag, user, View::Everything, LAST))
+                || users.any(|user| members.is_user_removed(dag, &user, View::Everything, LAST))
         })
     }
 
@@ -284,8 +289,10 @@ impl Directory {
     pub fn binds(&self, limit: &Limit, header: &Header) -> bool {
         let Fold { dag, members, circles, keys, .. } = &*self.0;
         let (Some(removal), Some(auth)) = (dag.find(&limit.by), dag.find(&header.auth)) else { return true };
+        // Whose key it is follows from what the author knew: or anybody could, aside, present a key of the
+        // workspace as one of a circle that somebody left, and so have what it wrote excluded.
         if let Cause::LeftCircle(circle) = limit.cause
-            && !keys.circles_of(dag, &header.key_id, View::Everything).contains(&circle)
+            && !keys.circles_of(dag, &header.key_id, dag.upto(auth)).contains(&circle)
         {
             return false;
         }

@@ -18,7 +18,7 @@ use crate::ids::{DeviceId, StreamId, WorkspaceId};
 use crate::pages::{EncryptedPages, PlainPages};
 use crate::segments::{LOG_FOLDER, Place, Segments};
 use crate::state::State;
-use crate::storage::{OverlayFile, Storage, read_file, replace_file};
+use crate::storage::{OverlayFile, Storage, is_write_protection, read_file, replace_file};
 use crate::trie::Frontier;
 
 /// The state file.
@@ -195,19 +195,29 @@ fn load(segments: &Segments, state: &State) -> Result<Loaded, LogError> {
 fn old_state(options: &LogOptions) -> Result<State, LogError> {
     let missing = || LogError::Engine("there is no state file of this version".into());
     let salt = read_file(&*options.storage, SALT, SALT_LEN)?.ok_or_else(missing)?;
-    let state = open_state(options, &salt)?;
+    let file = options.storage.open(STATE, true).map(OverlayFile::new)?;
+    let state = open_state(options, file, &salt)?;
     let version = index::version(&state.view()?)?;
     if version == Some((TABLES_VERSION, options.rows_version)) { Ok(state) } else { Err(missing()) }
 }
 
-/// Makes an empty state file under a new key, in place of whatever is there.
+/// Makes an empty state file under a new key, in place of whatever is there; in memory, if the medium may
+/// only be read.
 fn new_state(options: &LogOptions) -> Result<State, LogError> {
-    remove_if_there(&*options.storage, STATE)?;
     let salt: [u8; SALT_LEN] = random_array(&*options.random);
-    replace_file(&*options.storage, SALT, &salt)?;
-    let state = open_state(options, &salt)?;
+    let file = match new_file(&*options.storage, &salt) {
+        Err(error) if is_write_protection(&error) => OverlayFile::in_memory(error.kind()),
+        made => made?,
+    };
+    let state = open_state(options, file, &salt)?;
     state.update(false, |batch| index::put_version(batch, TABLES_VERSION, options.rows_version))?;
     Ok(state)
+}
+
+fn new_file(storage: &dyn Storage, salt: &[u8]) -> std::io::Result<OverlayFile> {
+    remove_if_there(storage, STATE)?;
+    replace_file(storage, SALT, salt)?;
+    storage.open(STATE, true).map(OverlayFile::new)
 }
 
 fn remove_if_there(storage: &dyn Storage, name: &str) -> std::io::Result<()> {
@@ -217,8 +227,8 @@ fn remove_if_there(storage: &dyn Storage, name: &str) -> std::io::Result<()> {
     }
 }
 
-fn open_state(options: &LogOptions, salt: &[u8]) -> Result<State, LogError> {
-    let file = Arc::new(OverlayFile::new(options.storage.open(STATE, true)?));
+fn open_state(options: &LogOptions, file: OverlayFile, salt: &[u8]) -> Result<State, LogError> {
+    let file = Arc::new(file);
     let Some(master) = &options.state_key else {
         return Ok(State::open(PlainPages::new(file))?);
     };

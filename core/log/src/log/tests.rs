@@ -1,6 +1,7 @@
 //! The log as a whole: writing, receiving, reopening, rebuilding.
 
 mod forks;
+mod read_only;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::entry::payload_hash;
 use crate::env::SeededRandom;
 use crate::ids::{EntryId, StreamId};
 use crate::session::{Fault, Replica};
-use crate::storage::MemoryStorage;
+use crate::storage::{MemoryStorage, Storage as _};
 use crate::testing::TestWorkspace;
 use crate::trie::Filter;
 

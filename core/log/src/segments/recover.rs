@@ -1,12 +1,13 @@
 //! Passing over the log: after a restart to find its end, or to check all of it.
 
 use std::collections::HashSet;
-use std::io::{self, ErrorKind};
+use std::io;
 
 use super::scan::{Damage, Frame, Reader, RecoveryReport};
 use super::{FRAME_HEAD_LEN, LOG_FOLDER, Place, Segment, SegmentError, Segments, Writer, header};
 use crate::entry::Entry;
 use crate::ids::EntryId;
+use crate::storage::is_write_protection;
 
 /// Covered entries whose signed end has not come yet.
 #[derive(Debug, Default)]
@@ -23,10 +24,6 @@ impl Unproven {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-}
-
-fn is_write_protected(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }
 
 /// What a pass hands each entry to.
@@ -102,7 +99,7 @@ impl Segments {
         writer.abandoned = end.used > end.position || header_damaged;
         if !end.closed {
             match self.settle(number, &end, header_damaged) {
-                Err(error) if is_write_protected(&error) => {}
+                Err(error) if is_write_protection(&error) => {}
                 settled => settled.map_err(SegmentError::from)?,
             }
             writer.unmarked = true;

@@ -10,6 +10,8 @@ pub const UNADMITTED_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub const BATCH_BYTES: usize = 1024 * 1024;
 /// Bytes of the entries in one answer to a question, save where a single entry is larger.
 pub const GIVEN_BYTES: usize = 512 * 1024;
+/// Most questions that wait for their answers.
+pub const ASKS_MAX: usize = 16;
 /// Bytes of entries sent and not acknowledged, above which no further batch is sent.
 pub const WINDOW_BYTES: usize = 8 * 1024 * 1024;
 /// Most bytes of a run of entries that no signature vouches for yet.

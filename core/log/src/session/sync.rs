@@ -20,7 +20,7 @@ use super::send::Sending;
 use super::walk::Walk;
 use crate::crypto::noise::NoiseError;
 use crate::crypto::{sha256, tag};
-use crate::frames::{Closing, Code, Frame, FrameError, Hello, Root};
+use crate::frames::{Ask, Closing, Code, Frame, FrameError, Hello, Root};
 use crate::ids::{DeviceId, StreamId};
 use crate::trie::Filter;
 
@@ -101,6 +101,8 @@ pub(super) struct Sync {
     pub(super) send: Sending,
     pub(super) receive: Receiving,
     pub(super) walk: Walk,
+    /// Questions to the peer that wait for their answers.
+    pub(super) asked: VecDeque<Ask>,
     /// Walk, Want and Entries frames sent.
     pub(super) sent_frames: u32,
     /// Walk, Want and Entries frames taken in.
@@ -157,6 +159,7 @@ impl Sync {
             send: Sending::new(replica.arrivals()),
             receive: Receiving::default(),
             walk: Walk::default(),
+            asked: VecDeque::new(),
             cursor_key: cursor_key(&peer, streams),
             replica,
             peer,

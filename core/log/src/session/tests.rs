@@ -1,5 +1,6 @@
 //! Two sessions, or one and a puppet, without a wire.
 
+mod asking;
 mod letters;
 mod limits;
 mod misbehaviour;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use super::{LOCK_FILE, LockError, Origin, Storage, StorageFile};
+use super::{LOCK_FILE, LockError, Origin, Storage, StorageFile, is_write_protection};
 
 /// Longest process id that a lock file can hold, in digits.
 const PID_DIGITS_MAX: u64 = 10;
@@ -84,11 +84,6 @@ fn kind_of(path: &Path) -> io::Result<Option<fs::FileType>> {
 
 fn surprise(relative: &str, problem: &str) -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, format!("{relative:?} {problem}"))
-}
-
-/// Whether an error says that this file may be read but not written.
-fn is_write_protection(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
 }
 
 impl Storage for FolderStorage {

@@ -13,14 +13,15 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::StorageFile;
+use super::{StorageFile, is_write_protection};
 
-/// Bytes of a block.
-const BLOCK_LEN: u64 = 4096;
+/// Bytes of a block, in memory and in a file.
+const BLOCK_BYTES: usize = 4096;
+const BLOCK_LEN: u64 = BLOCK_BYTES as u64;
 /// Most bytes that are held in memory; then writing fails as it does on the disk.
 const HELD_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-type Block = [u8; BLOCK_LEN as usize];
+type Block = [u8; BLOCK_BYTES];
 
 /// A file, and what could not be written to it.
 #[derive(Debug)]
@@ -44,6 +45,11 @@ impl OverlayFile {
     /// Nothing is held at first.
     pub(crate) fn new(file: Arc<dyn StorageFile>) -> Self {
         Self { file, held: RwLock::default() }
+    }
+
+    /// Over no file at all, since the medium made none: everything is held.
+    pub(crate) fn in_memory(refusal: ErrorKind) -> Self {
+        Self::new(Arc::new(NoFile(refusal)))
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Option<Held>> {
@@ -79,7 +85,9 @@ impl Held {
     /// Reads bytes that are within the length.
     fn read(&self, file: &dyn StorageFile, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
         let own = usize::try_from(self.shown.saturating_sub(offset)).unwrap_or(usize::MAX).min(bytes.len());
-        file.read_at(offset, &mut bytes[..own])?;
+        if own > 0 {
+            file.read_at(offset, &mut bytes[..own])?;
+        }
         bytes[own..].fill(0);
         for (number, at, part) in parts(offset, bytes.len()) {
             if let Some(block) = self.blocks.get(&number) {
@@ -103,7 +111,7 @@ impl Held {
             if (self.blocks.len() as u64 + 1) * BLOCK_LEN > HELD_BYTES_MAX {
                 return Err(ErrorKind::StorageFull.into());
             }
-            let mut block = Box::new([0; BLOCK_LEN as usize]);
+            let mut block = Box::new([0; BLOCK_BYTES]);
             self.read(file, number * BLOCK_LEN, &mut block[..])?;
             self.blocks.insert(number, block);
         }
@@ -180,7 +188,13 @@ impl StorageFile for OverlayFile {
 
     fn sync(&self) -> io::Result<()> {
         let mut held = self.write();
-        let Some(waiting) = &mut *held else { return self.file.sync() };
+        let Some(waiting) = &mut *held else {
+            return match self.file.sync() {
+                // What cannot be written was not: it is as durable as ever.
+                Err(error) if is_write_protection(&error) => Ok(()),
+                synced => synced,
+            };
+        };
         match waiting.settle(&*self.file) {
             Ok(()) => *held = None,
             Err(error) if is_refusal(&error) => {}
@@ -190,15 +204,35 @@ impl StorageFile for OverlayFile {
     }
 }
 
+/// An empty file that cannot be made.
+#[derive(Debug)]
+struct NoFile(ErrorKind);
+
+impl StorageFile for NoFile {
+    fn len(&self) -> io::Result<u64> {
+        Ok(0)
+    }
+
+    fn read_at(&self, _: u64, bytes: &mut [u8]) -> io::Result<()> {
+        if bytes.is_empty() { Ok(()) } else { Err(ErrorKind::UnexpectedEof.into()) }
+    }
+
+    fn write_at(&self, _: u64, _: &[u8]) -> io::Result<()> {
+        Err(self.0.into())
+    }
+
+    fn set_len(&self, _: u64) -> io::Result<()> {
+        Err(self.0.into())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Err(self.0.into())
+    }
+}
+
 /// Whether the disk works, but takes no more, for now or ever.
 fn is_refusal(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::StorageFull
-            | ErrorKind::QuotaExceeded
-            | ErrorKind::ReadOnlyFilesystem
-            | ErrorKind::PermissionDenied
-    )
+    is_write_protection(error) || matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 /// The blocks that a range touches: number, where in the block, and where in the range.
@@ -207,7 +241,7 @@ fn parts(offset: u64, length: usize) -> impl Iterator<Item = (u64, usize, std::o
     std::iter::from_fn(move || {
         let at = offset + done as u64;
         let within = usize::try_from(at % BLOCK_LEN).expect("less than a block");
-        let take = (length - done).min(BLOCK_LEN as usize - within);
+        let take = (length - done).min(BLOCK_BYTES - within);
         let part = done..done + take;
         done += take;
         (take > 0).then_some((at / BLOCK_LEN, within, part))

@@ -445,3 +445,33 @@ fn a_rebuilt_state_knows_again_what_does_not_count() {
         log.shutdown();
     }
 }
+
+#[test]
+fn a_void_entry_that_shows_a_device_as_somebody_elses_takes_nothing_from_it() {
+    let (mut world, head) = World::new(40);
+    let before = world.write(WRITER, head);
+    let shown = Op::AddDevice { user: world.user(ADMIN), cert: world.cert(WRITER, ADMIN) };
+    let void = world.directory_entry(ADMIN, &[head], vec![shown]);
+    let op = world.remove(ADMIN, vec![]);
+    let removed = world.directory_entry(OWNER, &[head], vec![op]);
+    let after = world.write(WRITER, removed);
+    // Some hold the void entry, since it came before the removal, and others never take it.
+    let places = world.assert_counts(&[before, after]);
+    let holds = |place: &&super::world::Place| place.log.entry(&void).expect("reads").is_some();
+    let holding = places.iter().filter(holds).count();
+    assert!(0 < holding && holding < places.len(), "{holding} of {}", places.len());
+}
+
+#[test]
+fn a_device_shown_as_somebody_elses_where_that_is_built_on_is_nobodys() {
+    let (mut world, head) = World::new(41);
+    world.write(WRITER, head);
+    let shown = Op::AddDevice { user: world.user(ADMIN), cert: world.cert(WRITER, ADMIN) };
+    let void = world.directory_entry(ADMIN, &[head], vec![shown]);
+    world.directory_entry(OTHER, &[void], vec![]);
+    let op = world.remove(ADMIN, vec![]);
+    world.directory_entry(OWNER, &[head], vec![op]);
+    for place in world.assert_counts(&[]) {
+        assert_eq!(place.log.directory().role(&world.device(WRITER)), None);
+    }
+}

@@ -168,6 +168,12 @@ impl World {
         }
         let roots: BTreeSet<_> = places.iter().map(Place::root).collect();
         assert_eq!(roots.len(), 1, "all orders of arrival end with the same frontier");
+        let standing = |place: &Place| {
+            let directory = place.log.directory();
+            (directory.users(), directory.heads())
+        };
+        let first = places.first().map(standing);
+        assert!(places.iter().all(|place| Some(standing(place)) == first), "and with the same members");
         places
     }
 

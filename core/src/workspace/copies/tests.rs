@@ -204,6 +204,9 @@ async fn a_crash_while_another_life_begins_ends_in_the_old_one_or_the_new_one() 
     let mut lives = [0, 0];
     for changes in before..=after {
         let image = copied.crash_image_after(changes, changes);
+        let frozen = image.copy_to("");
+        frozen.set_read_only(true);
+        assert_eq!(items(&open(&frozen).await).all().expect("reads").len(), 1, "after change {changes}");
         let again = open(&image).await;
         // In each of these worlds nobody else has heard of the copy yet.
         let peer = opened(&others.copy_to(""), raw(8)).await.expect("opens");
@@ -224,4 +227,27 @@ async fn a_copied_folder_opens_with_its_key_only() {
     created(&storage).await.shutdown().await.expect("closes");
     let copied = storage.copy_to("other machine");
     assert_eq!(kind(opened(&copied, Key::raw([2; 32])).await), ErrorKind::WrongKey);
+}
+
+#[tokio::test]
+async fn a_workspace_on_a_read_only_medium_is_read_and_not_written() {
+    let storage = MemoryStorage::new();
+    let workspace = created(&storage).await;
+    put(&workspace, "second").await.expect("writes");
+    let root = frontier(&workspace);
+    workspace.shutdown().await.expect("closes");
+    storage.set_read_only(true);
+    let changes = storage.changes();
+    for _ in 0..2 {
+        let workspace = open(&storage).await;
+        assert!(!workspace.restored());
+        assert_eq!(items(&workspace).all().expect("reads").len(), 2);
+        assert_eq!(kind(put(&workspace, "third").await), ErrorKind::ReadOnly);
+        assert_eq!(items(&workspace).all().expect("reads").len(), 2);
+        assert_eq!(frontier(&workspace), root);
+        workspace.shutdown().await.expect("closes");
+    }
+    assert_eq!(storage.changes(), changes, "nothing was written");
+    storage.set_read_only(false);
+    put(&open(&storage).await, "third").await.expect("writes again");
 }

@@ -12,11 +12,12 @@ use crate::keys::keyring::Recipient;
 use crate::value::Value;
 use crate::workspace::invite_link::InviteLink;
 use crate::workspace::join::prepare;
-use crate::workspace::testing::{created, items, on, opened, raw};
+use crate::workspace::testing::{created, held, items, on, opened, raw, take};
 use crate::workspace::{Environment, create::Start};
 
 /// Further ahead than what is shown at once, in milliseconds.
 const AHEAD_MS: u64 = 60 * 60 * 1_000;
+const DAY_MS: u64 = 24 * AHEAD_MS;
 
 /// Brings all that one holds to another.
 fn give(from: &Workspace, to: &Workspace) {
@@ -168,4 +169,60 @@ async fn a_fork_is_told_after_opening_again() {
     assert_eq!(before.len(), 1);
     host.shutdown().await.expect("closes");
     assert_eq!(opened(&place, raw(1)).await.expect("opens").warnings().expect("computes"), before);
+}
+
+/// A member whose clock the test moves, with an item and, a day later, a beacon.
+async fn claiming(host: &Workspace) -> Workspace {
+    let clock = Arc::new(ManualClock::new(START_MS));
+    let (storage, random) = (Arc::new(MemoryStorage::new()), Arc::new(SeededRandom::new(2)));
+    let guest = guest(host, Environment::test(storage, Arc::clone(&clock) as Arc<_>, random)).await;
+    items(&guest).put("claimed", &Value::Int(1)).await.expect("writes");
+    assert!(!guest.inner.engine.write_beacon_if_due().expect("writes"), "not on the first day");
+    clock.advance(DAY_MS);
+    assert!(guest.inner.engine.write_beacon_if_due().expect("writes"));
+    guest
+}
+
+#[tokio::test]
+async fn what_a_relay_hides_from_this_device_is_told_until_it_comes() {
+    let host = created(&MemoryStorage::new()).await;
+    let guest = claiming(&host).await;
+    let mut entries = held(&guest);
+    let beacon = entries.pop().expect("some");
+    let hidden = entries.pop().expect("some");
+    entries.push(beacon);
+    take(&host, entries);
+    assert_eq!(host.warnings().expect("computes"), [], "it may be on its way");
+    host.inner.engine.met_relay();
+    let expected = Warning {
+        kind: WarningKind::Withheld,
+        device: Some(guest.inner.engine.device()),
+        user: Some(guest.me().expect("a member").user),
+        database: Some("main".to_owned()),
+        entry: Some(hidden.id()),
+        text: WITHHELD.to_owned(),
+    };
+    assert_eq!(host.warnings().expect("computes"), [expected]);
+    take(&host, vec![hidden]);
+    assert_eq!(host.warnings().expect("computes"), []);
+}
+
+#[tokio::test]
+async fn a_device_that_tells_this_one_another_history_is_told_as_a_fork() {
+    let host = created(&MemoryStorage::new()).await;
+    let guest = claiming(&host).await;
+    let mut entries = held(&guest);
+    let claimed = entries.len() - 2;
+    let one = entries[claimed].clone();
+    let (mut header, payload) = (one.header().clone(), vec![7; one.payload().len()]);
+    header.payload_hash = payload_hash(&payload);
+    header.sign(&*guest.inner.engine.signer());
+    entries[claimed] = Entry::new(header, payload).expect("well-formed");
+    take(&host, entries);
+    let [found] = &host.warnings().expect("computes")[..] else { panic!("one warning") };
+    assert_eq!((found.kind, found.entry, &found.text[..]), (WarningKind::Fork, Some(one.id()), FORK));
+    take(&host, vec![one]);
+    assert_eq!(host.warnings().expect("computes").len(), 1, "both are held: that is a fork like any other");
+    remove(&host, guest.inner.engine.device()).await;
+    assert_eq!(host.warnings().expect("computes"), []);
 }

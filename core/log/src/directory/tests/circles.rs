@@ -154,3 +154,25 @@ fn leaving_a_circle_binds_what_is_written_with_its_keys_only() {
     (header.key_id, header.auth) = (key, again);
     assert!(!fixture.directory.binds(&limits[0], &header), "who let it in again knew of the removal");
 }
+
+#[test]
+fn a_key_is_of_the_circle_that_its_user_knew_whatever_is_said_of_it_aside() {
+    let (mut fixture, [mut owner, _, mut writer, mut reader]) = circled();
+    let before = fixture.directory.heads();
+    let next_of_circle = fixture.directory.next_epoch(&CIRCLE).expect("numbers left");
+    let next = fixture.directory.next_epoch(&CircleId::WORKSPACE).expect("numbers left");
+    fixture.write(&mut owner, vec![epoch(9, CircleId::WORKSPACE, &next, &[&writer])]);
+    let key = fixture.directory.epochs(&CircleId::WORKSPACE).last().expect("some").key_id;
+    let head = fixture.write(&mut writer, vec![]);
+    let remove = Op::CircleRemove { circle: CIRCLE, user: fixture.user(&writer), cuts: vec![] };
+    fixture.write(&mut owner, vec![remove]);
+    fixture.write_under(&mut reader, before, vec![epoch(9, CIRCLE, &next_of_circle, &[])]);
+    assert_eq!(fixture.directory.circles_of_key(&key).len(), 2, "it is published twice");
+    let stream = StreamId([4; 16]);
+    let limits = fixture.directory.limits(&writer.id(), &stream);
+    assert_eq!(limits.len(), 1);
+    let mut header = fixture.entries[1].0.header().clone();
+    (header.kind, header.author, header.auth, header.stream) = (Kind::Data, writer.id(), head, stream);
+    header.key_id = key;
+    assert!(!fixture.directory.binds(&limits[0], &header), "a reader took nothing from it");
+}

@@ -295,6 +295,7 @@ impl<'h> Naive<'h> {
             | Act::CircleAdd { .. }
             | Act::CircleRemove { .. }
             | Act::Key { .. } => false,
+            Act::SecondUser { .. } => unreachable!("the naive fold knows of one user for each device"),
         }
     }
 
@@ -494,7 +495,7 @@ impl<'h> Naive<'h> {
                             && has(self.pasts[later.0], op.0)
                             && self.circle_op(later).is_some()
                     });
-                    if undone || !self.circles_of(key, u64::MAX).contains(&Some(circle)) {
+                    if undone || !self.circles_of(key, view).contains(&Some(circle)) {
                         continue;
                     }
                     cut

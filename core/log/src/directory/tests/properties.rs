@@ -5,8 +5,8 @@ use super::super::rank::LAST;
 use super::super::*;
 use super::naive::{Naive, Rules};
 use super::random::{
-    Act, DEVICES, History, ROOT, SEQ_MAX, STREAM, USERS, circle, data_id, device, header, histories, id,
-    key_of, user,
+    Act, DEVICES, History, ROOT, SEQ_MAX, STREAM, USERS, circle, data_id, device, equivocal_histories,
+    header, histories, id, key_of, user,
 };
 use crate::ids::{CircleId, KeyId, UserId};
 use proptest::prelude::*;
@@ -125,6 +125,29 @@ fn rest(history: &History, directory: &Directory) -> impl PartialEq + std::fmt::
     )
 }
 
+/// Who stands how, and whose data counts, as asked about entries that every replica comes to hold.
+fn standing(
+    history: &History,
+    offered: &[bool],
+    directory: &Directory,
+) -> impl PartialEq + std::fmt::Debug + use<> {
+    let nodes = || (0..history.len()).filter(|&node| offered[node]);
+    let devices: Vec<_> = (0..DEVICES)
+        .map(|number| {
+            let device = device(number);
+            let limits = directory.limits(&device, &STREAM);
+            let data = nodes().flat_map(|node| (1..=SEQ_MAX).map(move |seq| (node, seq)));
+            let accepted: Vec<bool> =
+                data.map(|(node, seq)| accepts(directory, number, seq, node, KeyId::ZERO)).collect();
+            let roles: Vec<_> = nodes().map(|node| directory.role_at(&device, &id(node))).collect();
+            let now = (directory.device(&device), directory.owner_of(&device), directory.is_removed(&device));
+            (now, limits, directory.granted(&device, &STREAM), accepted, roles)
+        })
+        .collect();
+    let of_users: Vec<_> = (0..USERS).map(|number| directory.devices_of(&user(number))).collect();
+    (directory.heads(), directory.users(), directory.circles(), of_users, devices)
+}
+
 fn config(cases: u32) -> ProptestConfig {
     let asked = ProptestConfig::default();
     ProptestConfig { cases: asked.cases.max(cases), ..asked }
@@ -162,6 +185,32 @@ proptest! {
         let (restored, held) = (history.restored(), history.fold(0));
         prop_assert_eq!(rest(&history, &restored), rest(&history, &held));
         prop_assert!((0..DEVICES).all(|number| restored.public_key(&device(number)) == held.public_key(&device(number))));
+    }
+
+    #[test]
+    fn what_nothing_that_counts_builds_on_changes_nothing(history in equivocal_histories(14), seed: u64) {
+        let all = history.fold(seed);
+        let offered = |node| all.counts(&id(node)) || all.is_built_on(&id(node));
+        let offered: Vec<bool> = (0..history.len()).map(offered).collect();
+        let without = history.fold_of(&offered, seed.wrapping_add(1).max(1), None);
+        prop_assert_eq!(standing(&history, &offered, &all), standing(&history, &offered, &without));
+    }
+
+    #[test]
+    fn whose_entries_count_otherwise_is_judged_again(history in equivocal_histories(14), seed: u64) {
+        let mut missed = Vec::new();
+        let mut look = |before: &Directory, after: &Directory| {
+            let touched = after.clone().take_touched();
+            let held: Vec<usize> = (0..history.len()).filter(|&node| before.contains(&id(node))).collect();
+            let of = |directory: &Directory, number| -> Vec<bool> {
+                let data = held.iter().flat_map(|&node| (1..=SEQ_MAX).map(move |seq| (node, seq)));
+                data.map(|(node, seq)| accepts(directory, number, seq, node, KeyId::ZERO)).collect()
+            };
+            let otherwise = (0..DEVICES).filter(|&number| of(before, number) != of(after, number));
+            missed.extend(otherwise.filter(|&number| !touched.contains(&device(number))));
+        };
+        history.fold_of(&history.held(), seed, Some(&mut look));
+        prop_assert_eq!(missed, Vec::<usize>::new());
     }
 
     #[test]
@@ -215,7 +264,7 @@ proptest! {
     fn every_member_can_always_write(history in histories(20)) {
         let directory = history.fold(0);
         for number in (0..DEVICES).filter(|&number| directory.role(&device(number)) >= Some(Role::Writer)) {
-            let parents: Vec<_> = directory.0.heads.iter().map(|(node, _)| *node).collect();
+            let parents: Vec<_> = directory.0.members.heads.iter().map(|(node, _)| *node).collect();
             prop_assert!(parents.len() <= PARENTS_MAX);
             let mut fold = directory.0.as_ref().clone();
             let merge = EntryId([1; 32]);

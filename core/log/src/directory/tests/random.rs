@@ -3,7 +3,6 @@
 
 use std::sync::LazyLock;
 
-use super::super::fold::Fold;
 use super::super::*;
 use super::support::{Author, Fixture};
 use crate::crypto::sha256;
@@ -31,6 +30,10 @@ pub(super) enum Act {
         devices: usize,
     },
     AddDevice {
+        device: usize,
+    },
+    /// Shows a device as one of another user than its own, the next one.
+    SecondUser {
         device: usize,
     },
     SetRole {
@@ -77,6 +80,9 @@ pub(super) struct Step {
     pub(super) acts: Vec<Act>,
 }
 
+/// Looks at a directory before and after an entry.
+pub(super) type Look<'l> = dyn FnMut(&Directory, &Directory) + 'l;
+
 /// Entries after genesis, which is number 0.
 #[derive(Debug, Clone)]
 pub(super) struct History(pub(super) Vec<Step>);
@@ -109,6 +115,18 @@ pub(super) fn histories(most: usize) -> impl Strategy<Value = History> {
     let drawn =
         (author, vec(any::<prop::sample::Index>(), 1..3), prop::bool::weighted(0.3), vec(acts(), 0..3));
     vec(drawn, 1..=most).prop_map(build)
+}
+
+/// The same, in which devices are also shown as those of a second user.
+pub(super) fn equivocal_histories(most: usize) -> impl Strategy<Value = History> {
+    let seconds = vec(prop::option::weighted(0.3, 0..2 * USERS), most);
+    (histories(most), seconds).prop_map(|(mut history, seconds)| {
+        let drawn = history.0.iter_mut().skip(5).zip(seconds);
+        for (step, second) in drawn {
+            step.acts.extend(second.map(|device| Act::SecondUser { device }));
+        }
+        history
+    })
 }
 
 fn build(drawn: Vec<Drawn>) -> History {
@@ -164,6 +182,7 @@ struct Pool {
     devices: Vec<DeviceId>,
     users: Vec<UserId>,
     certs: Vec<DeviceCert>,
+    second_certs: Vec<DeviceCert>,
 }
 
 static POOL: LazyLock<Pool> = LazyLock::new(|| {
@@ -171,9 +190,13 @@ static POOL: LazyLock<Pool> = LazyLock::new(|| {
     let authors: Vec<_> =
         (1..=DEVICES).map(|number| Author::new(u32::try_from(number).expect("small"))).collect();
     let users: Vec<_> = authors[..USERS].iter().map(|first| fixture.user(first)).collect();
-    let certs = authors.iter().enumerate();
-    let certs =
-        certs.map(|(number, author)| author.cert(&fixture.workspace, &users[number % USERS])).collect();
+    let certs = |shift: usize| {
+        let authors = authors.iter().enumerate();
+        authors
+            .map(|(number, author)| author.cert(&fixture.workspace, &users[(number + shift) % USERS]))
+            .collect()
+    };
+    let (certs, second_certs) = (certs(0), certs(1));
     Pool {
         workspace: fixture.workspace,
         genesis: fixture.entries[0].0.clone(),
@@ -181,6 +204,7 @@ static POOL: LazyLock<Pool> = LazyLock::new(|| {
         devices: authors.iter().map(Author::id).collect(),
         users,
         certs,
+        second_certs,
     }
 });
 
@@ -230,6 +254,9 @@ fn op(node: usize, act: Act) -> Op {
         }
         Act::AddDevice { device } => {
             Op::AddDevice { user: user(device % USERS), cert: POOL.certs[device].clone() }
+        }
+        Act::SecondUser { device } => {
+            Op::AddDevice { user: user((device + 1) % USERS), cert: POOL.second_certs[device].clone() }
         }
         Act::SetRole { user: number, role, cut } => {
             Op::SetRole { user: user(number), role, cuts: cuts(devices_of(number), cut) }
@@ -294,7 +321,7 @@ impl History {
                 Act::AddUser { user, devices, .. } => {
                     devices_of(*user).take(*devices).any(|one| one == device)
                 }
-                Act::AddDevice { device: one } => *one == device,
+                Act::AddDevice { device: one } | Act::SecondUser { device: one } => *one == device,
                 _ => false,
             })
         };
@@ -326,26 +353,35 @@ impl History {
 
     /// The fold, the entries arriving in an order chosen by a seed; 0 leaves them as they are.
     pub(super) fn fold(&self, seed: u64) -> Directory {
-        let held = self.held();
+        self.fold_of(&self.held(), seed, None)
+    }
+
+    /// The fold of some entries, with whose parents they come. After each the directory before and the
+    /// one after are shown.
+    pub(super) fn fold_of(&self, held: &[bool], seed: u64, mut look: Option<&mut Look<'_>>) -> Directory {
         let mut directory = Directory::new(POOL.workspace);
         directory.insert(&POOL.genesis, None).expect("genesis");
         let mut open: Vec<usize> = (1..self.len()).filter(|&node| held[node]).collect();
         if seed != 0 {
             open.sort_by_key(|node| sha256(&[&seed.to_le_bytes(), &(*node as u64).to_le_bytes()]));
         }
-        let mut fold = Fold::clone(&directory.0);
         while !open.is_empty() {
             open.retain(|&node| {
                 let step = &self.0[node - 1];
                 let parents: Option<Vec<_>> =
-                    step.parents.iter().map(|parent| fold.dag.find(&id(*parent))).collect();
+                    step.parents.iter().map(|parent| directory.0.dag.find(&id(*parent))).collect();
                 let Some(parents) = parents else { return true };
                 let ops = step.acts.iter().map(|act| op(node, *act)).collect();
-                fold.apply(id(node), device(step.author), &parents, ops);
+                // A snapshot makes the next change a copy: thousands of folds do without.
+                let before = look.is_some().then(|| directory.clone());
+                Arc::make_mut(&mut directory.0).apply(id(node), device(step.author), &parents, ops);
+                if let (Some(look), Some(before)) = (&mut look, before) {
+                    look(&before, &directory);
+                }
                 false
             });
         }
-        Directory(Arc::new(fold))
+        directory
     }
 }
 

@@ -105,3 +105,15 @@ fn what_is_held_in_memory_is_bounded() {
     assert_eq!(refused.kind(), ErrorKind::StorageFull);
     file.write_at(0, &[2]).expect("what is held already can change");
 }
+
+#[test]
+fn what_no_medium_takes_is_a_file_in_memory() {
+    let file = OverlayFile::in_memory(ErrorKind::ReadOnlyFilesystem);
+    assert!(file.is_empty().expect("known"));
+    file.sync().expect("nothing to do");
+    file.write_at(5_000, b"x").expect("holds");
+    file.sync().expect("says so");
+    assert_eq!(content(&file)[4_999..], [0, b'x']);
+    file.set_len(3).expect("holds");
+    assert_eq!(content(&file), [0; 3]);
+}
