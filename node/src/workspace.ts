@@ -245,6 +245,9 @@ export class Workspace implements AsyncDisposable {
   invite(relay?: string | URL | InviteOptions, options?: InviteOptions): Promise<Invite> {
     return later(async () => {
       const named = typeof relay === 'string' || relay instanceof URL
+      if (!named && (options !== undefined || (relay !== undefined && Object(relay) !== relay))) {
+        throw invalidArgument('an invite takes the address of a relay, options, or first one and then the other')
+      }
       const { role, expiresIn, autoApprove = false, uses, sameUser = false, circles = [] } =
         (named ? options : relay) ?? {}
       const asked: native.InviteOptions = { autoApprove, sameUser, circles: [...circles].map(idOf) }

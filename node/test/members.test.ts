@@ -96,6 +96,19 @@ test('a device joins by hand', async (t) => {
   await assert.rejects(first.receiveRequest('text' as never), refused('invalid_argument'))
 })
 
+test('what an invite cannot say is refused', async (t) => {
+  const first = await workspace(t)
+  const invite = first.invite.bind(first) as (...given: unknown[]) => Promise<unknown>
+  for (const given of [[5], [null], [undefined, { role: 'reader' }], [{ role: 'reader' }, {}]]) {
+    await assert.rejects(invite(...given), refused('invalid_argument'))
+  }
+  const { id } = await first.createCircle('Board')
+  for (const wrong of [{ uses: -1 }, { expiresIn: 0.5 }, { circles: ['no id'] }, { circles: id }]) {
+    await assert.rejects(first.invite(wrong), refused('invalid_argument'))
+  }
+  assert.deepEqual(await first.invites(), [])
+})
+
 test('the log at a relay is read and written there', async (t) => {
   const address = await relay(t)
   if (address === undefined) return

@@ -23,8 +23,9 @@ pub(crate) fn make<'py, T: Record + Send + 'static>(
     }
 }
 
-/// Like [`make`], for a call with a meter. Whoever waits is told how far it has come, and an exception
-/// or Ctrl-C stops the call; on an event loop the package looks at the meter itself.
+/// Like [`make`], for a call with a meter. Whoever waits is told how far it has come. An exception of who is told
+/// stops the call and is raised once that has ended, so that it may be made again; Ctrl-C stops it and the wait. On
+/// an event loop the package looks at the meter itself.
 pub(crate) fn make_metered<'py, T: Record + Send + 'static>(
     py: Python<'py>,
     call: Call<T>,
@@ -35,17 +36,25 @@ pub(crate) fn make_metered<'py, T: Record + Send + 'static>(
     if let Some(on) = on {
         return event_loop::start(call, on);
     }
-    let mut told = None;
+    let (mut told, mut raised) = (None, None);
     let mut tell = |py: Python<'_>| {
         let now = (meter.0.done(), meter.0.total());
-        match progress.filter(|_| told.replace(now) != Some(now)) {
-            Some(progress) => progress.call1(py, now).map(drop),
-            None => Ok(()),
+        if let Some(progress) = progress.filter(|_| raised.is_none() && told.replace(now) != Some(now)) {
+            raised = progress.call1(py, now).err();
+            if raised.is_some() {
+                meter.0.stop();
+            }
         }
+        Ok(())
     };
-    let result = wait_telling(py, call, &mut tell).inspect_err(|_| meter.0.stop())?;
-    tell(py)?;
-    result.into_python(py)
+    let result = wait_telling(py, call, &mut tell).inspect_err(|_| meter.0.stop());
+    if result.is_ok() {
+        tell(py)?;
+    }
+    match raised {
+        Some(error) => Err(error),
+        None => result?.into_python(py),
+    }
 }
 
 /// Waits for a call with the interpreter released. Ctrl-C ends the wait, and so does the exit of the

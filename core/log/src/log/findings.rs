@@ -77,14 +77,17 @@ impl Log {
         Ok(newer)
     }
 
-    /// The chains that have more than one branch that counts, with their tips.
+    /// The chains that have more than one branch that counts, with their tips. Chains of removed devices
+    /// are not among them: what was known of the directory before a removal counts on every branch, and
+    /// nobody can do more about it.
     #[must_use]
     pub fn forks(&self) -> Vec<Leaf> {
+        let directory = self.directory();
         let frontier = self.inner.shared.frontier.read().unwrap_or_else(PoisonError::into_inner).clone();
         let forked = lock(&self.inner.shared.findings).forked.clone();
         let leaf = |(stream, device): ChainKey| {
             let tips: Vec<Tip> = frontier.tips(&stream, &device).to_vec();
-            (tips.len() > 1).then_some(Leaf { stream, device, tips })
+            (tips.len() > 1 && !directory.is_removed(&device)).then_some(Leaf { stream, device, tips })
         };
         forked.into_iter().filter_map(leaf).collect()
     }

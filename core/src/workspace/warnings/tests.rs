@@ -132,26 +132,29 @@ async fn a_clock_is_behind_once_two_other_users_are_ahead_and_until_it_is_set_ri
     assert_eq!(host.warnings().expect("computes"), []);
 }
 
+/// Which branch the cut picks follows from the ids, and so from the seed.
 #[tokio::test]
-async fn a_fork_is_told_until_a_cut_picks_one_branch() {
-    let host = created(&MemoryStorage::new()).await;
-    let disk = MemoryStorage::new();
-    let original = guest(&host, on(&disk, 2)).await;
-    let device = original.inner.engine.device();
-    original.set_profile("original").await.expect("writes");
-    let copy = opened(&disk.copy_to("other machine"), raw(2)).await.expect("opens");
-    original.set_profile("still the original").await.expect("writes");
-    copy.confirm_only_copy().await.expect("its last act");
-    give(&original, &host);
-    assert_eq!(host.warnings().expect("computes"), []);
-    give(&copy, &host);
-    let [found] = &host.warnings().expect("computes")[..] else { panic!("one warning") };
-    assert_eq!((found.kind, found.device), (WarningKind::Fork, Some(device)));
-    assert_eq!(found.database.as_deref(), Some(""));
-    assert_eq!(found.user, Some(original.me().expect("a member").user));
-    assert!(found.entry.is_some());
-    remove(&host, device).await;
-    assert_eq!(host.warnings().expect("computes"), []);
+async fn a_fork_is_told_until_its_device_is_removed_whichever_branch_the_cut_picks() {
+    for seed in 2..10 {
+        let host = created(&MemoryStorage::new()).await;
+        let disk = MemoryStorage::new();
+        let original = guest(&host, on(&disk, seed)).await;
+        let device = original.inner.engine.device();
+        original.set_profile("original").await.expect("writes");
+        let copy = opened(&disk.copy_to("other machine"), raw(2)).await.expect("opens");
+        original.set_profile("still the original").await.expect("writes");
+        copy.confirm_only_copy().await.expect("its last act");
+        give(&original, &host);
+        assert_eq!(host.warnings().expect("computes"), []);
+        give(&copy, &host);
+        let [found] = &host.warnings().expect("computes")[..] else { panic!("one warning") };
+        assert_eq!((found.kind, found.device), (WarningKind::Fork, Some(device)));
+        assert_eq!(found.database.as_deref(), Some(""));
+        assert_eq!(found.user, Some(original.me().expect("a member").user));
+        assert!(found.entry.is_some());
+        remove(&host, device).await;
+        assert_eq!(host.warnings().expect("computes"), []);
+    }
 }
 
 #[tokio::test]

@@ -32,7 +32,10 @@ def here() -> _tidelog.EventLoop:
 
 
 async def metered(call: "asyncio.Future[T]", meter: _tidelog.Meter, progress: Progressing | None) -> T:
-    """Waits for a call and tells how far it has come. Whatever ends the wait before ends the call."""
+    """Waits for a call and tells how far it has come. Whatever ends the wait before ends the call.
+
+    What `progress` raises comes once the call has ended, so that it may be made again.
+    """
     told = None
     try:
         while True:
@@ -43,6 +46,10 @@ async def metered(call: "asyncio.Future[T]", meter: _tidelog.Meter, progress: Pr
                 progress(*now)
             if call.done():
                 return call.result()
+    except Exception:
+        meter.stop()
+        await asyncio.wait([call])
+        raise
     except BaseException:
         meter.stop()
         raise
