@@ -47,6 +47,17 @@ def test_whoever_hears_of_progress_can_end_a_backup(tmp_path: Path) -> None:
     assert tidelog.verify_backup(tmp_path / "b", passphrase="shelf").problems == []
 
 
+async def test_what_progress_raises_in_asyncio_comes_once_the_backup_has_ended(tmp_path: Path) -> None:
+    def stop(_done: int, _total: int) -> None:
+        raise LookupError
+
+    async with tidelog.aio.open(tmp_path / "a", key=KEY, create="Notes") as workspace:
+        with pytest.raises(LookupError):
+            await workspace.backup(tmp_path / "b", progress=stop)
+        await workspace.backup(tmp_path / "b", passphrase="shelf")
+    assert (await tidelog.aio.verify_backup(tmp_path / "b", passphrase="shelf")).problems == []
+
+
 def test_a_place_to_recover_from_is_a_folder_or_a_relay(tmp_path: Path) -> None:
     words = " ".join(["abandon"] * 23 + ["art"])
     with pytest.raises(tidelog.InvalidArgumentError):
