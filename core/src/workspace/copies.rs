@@ -89,10 +89,12 @@ pub(super) fn settle_in(engine: &Engine, custody: &Custody, storage: &dyn Storag
     if let Some(next) = next {
         engine.log.silence(device);
         let keys = custody.look(|vault| keys_of(engine, vault, &next))?;
-        if here.is_some() && next.home == here && engine.log.directory().is_member(&keys.device()) {
-            if is_written(custody.change(|vault| (vault.life, vault.next) = (next, None)))? {
-                engine.go_on_as(keys);
-            }
+        if here.is_some()
+            && next.home == here
+            && engine.log.directory().is_member(&keys.device())
+            && is_written(custody.change(|vault| (vault.life, vault.next) = (next, None)))?
+        {
+            engine.go_on_as(keys);
         }
     } else if life.home.is_none() && !has_written(engine) {
         // A device that was made here just now.
