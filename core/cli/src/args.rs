@@ -1,9 +1,16 @@
 //! The command line: what can be asked for, and the help that explains it.
 
+mod members;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::members::{
+    AcceptExcluded, AddToCircle, CircleHistory, CreateCircle, Policy, RemoveDevice, RemoveFromCircle,
+    RemoveUser, SetRole,
+};
 
 /// Local-first, end-to-end-encrypted data.
 #[derive(Debug, Parser)]
@@ -71,6 +78,16 @@ pub(crate) enum Command {
     RemoveUser(RemoveUser),
     /// Remove a device that was lost, stolen or given away, for good
     RemoveDevice(RemoveDevice),
+    /// Print the circles, who is in them, and the databases of yours
+    Circles(Folder),
+    /// Make a circle: some of the members, with databases that only they read
+    CreateCircle(CreateCircle),
+    /// Take a member into a circle, or give one who is in it another role there
+    AddToCircle(AddToCircle),
+    /// Take a member out of a circle
+    RemoveFromCircle(RemoveFromCircle),
+    /// Print, or with options set, when members make new keys by themselves
+    Policy(Policy),
     /// Print what this device holds and does not show, and why
     Excluded(Folder),
     /// Let count what a removed device wrote before it knew, as far as this device holds it
@@ -109,6 +126,19 @@ pub(crate) struct Folder {
     pub(crate) path: PathBuf,
 }
 
+/// A collection of a workspace.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// Folder of the workspace
+    pub(crate) path: PathBuf,
+    /// The collection, e.g. main/movies
+    #[arg(value_name = "DATABASE/COLLECTION")]
+    pub(crate) target: String,
+    /// Circle that the database belongs to, by name or id [default: all members]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) circle: Option<String>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Init {
     /// Folder of the new workspace
@@ -123,11 +153,8 @@ pub(crate) struct Init {
 
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// Folder of the workspace
-    pub(crate) path: PathBuf,
-    /// Where to, e.g. main/movies
-    #[arg(value_name = "DATABASE/COLLECTION")]
-    pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
     /// The file; .gz is not unpacked; `-` is standard input
     pub(crate) file: PathBuf,
     /// Field whose value is the key [default: id]; records without one get a key made from their content
@@ -161,22 +188,16 @@ pub(crate) struct Put {
 
 #[derive(Debug, Args)]
 pub(crate) struct Item {
-    /// Folder of the workspace
-    pub(crate) path: PathBuf,
-    /// Where, e.g. main/movies
-    #[arg(value_name = "DATABASE/COLLECTION")]
-    pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
     /// Key of the item
     pub(crate) key: String,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Query {
-    /// Folder of the workspace
-    pub(crate) path: PathBuf,
-    /// Where, e.g. main/movies
-    #[arg(value_name = "DATABASE/COLLECTION")]
-    pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
     /// Conditions (field, then = != < <= > >= contains prefix in, then a JSON value or one word) with
     /// `not` before and `and`, `or` between them, or a JSON filter
     pub(crate) condition: Option<String>,
@@ -201,6 +222,9 @@ pub(crate) struct Watch {
     /// Databases to watch, e.g. main or chat/** [default: all]
     #[arg(default_value = "**")]
     pub(crate) pattern: String,
+    /// Only databases of this circle, by name or id [default: of all, and of every circle of yours]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) circle: Option<String>,
     /// Print the present items first
     #[arg(long)]
     pub(crate) initial: bool,
@@ -223,8 +247,8 @@ pub(crate) struct Invite {
     /// Folder of the workspace
     pub(crate) path: PathBuf,
     /// What the new member may do
-    #[arg(long, value_enum, default_value_t = InviteRole::Writer)]
-    pub(crate) role: InviteRole,
+    #[arg(long, value_enum, default_value_t = NewcomerRole::Writer)]
+    pub(crate) role: NewcomerRole,
     /// Relay where the two sides meet, e.g. wss://relay.example.org [default: that of the workspace]
     #[arg(long, value_name = "URL")]
     pub(crate) relay: Option<String>,
@@ -252,13 +276,23 @@ pub(crate) struct Invite {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum InviteRole {
+pub(crate) enum NewcomerRole {
     /// May read
     Reader,
     /// May read and write
     Writer,
     /// May also admit others
     Admin,
+}
+
+impl NewcomerRole {
+    pub(crate) const fn role(self) -> tidelog::Role {
+        match self {
+            Self::Reader => tidelog::Role::Reader,
+            Self::Writer => tidelog::Role::Writer,
+            Self::Admin => tidelog::Role::Admin,
+        }
+    }
 }
 
 /// A length of time, as `90s`, `30m`, `2h` or `7d`.
@@ -286,64 +320,6 @@ pub(crate) struct Withdraw {
     pub(crate) path: PathBuf,
     /// The invite, as `invites` prints it
     pub(crate) invite: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SetRole {
-    /// Folder of the workspace
-    pub(crate) path: PathBuf,
-    /// The user: its name, or the beginning of its id, as `members` prints them
-    pub(crate) user: String,
-    /// What it may do from now on
-    #[arg(value_enum)]
-    pub(crate) role: MemberRole,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum MemberRole {
-    /// May read
-    Reader,
-    /// May read and write
-    Writer,
-    /// May also admit and remove others
-    Admin,
-    /// May do everything; given on the device that still keeps the recovery words of the workspace
-    Owner,
-}
-
-impl MemberRole {
-    pub(crate) const fn role(self) -> tidelog::Role {
-        match self {
-            Self::Reader => tidelog::Role::Reader,
-            Self::Writer => tidelog::Role::Writer,
-            Self::Admin => tidelog::Role::Admin,
-            Self::Owner => tidelog::Role::Owner,
-        }
-    }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RemoveUser {
-    /// Folder of the workspace
-    pub(crate) path: PathBuf,
-    /// The user: its name, or the beginning of its id, as `members` prints them
-    pub(crate) user: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RemoveDevice {
-    /// Folder of the workspace
-    pub(crate) path: PathBuf,
-    /// The device: the beginning of its id, as `devices` prints it
-    pub(crate) device: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct AcceptExcluded {
-    /// Folder of the workspace
-    pub(crate) path: PathBuf,
-    /// The device: the beginning of its id, as `excluded` prints it
-    pub(crate) device: String,
 }
 
 #[derive(Debug, Args)]
@@ -404,11 +380,8 @@ pub(crate) struct Sync {
 
 #[derive(Debug, Args)]
 pub(crate) struct Export {
-    /// Folder of the workspace
-    pub(crate) path: PathBuf,
-    /// What, e.g. main/movies
-    #[arg(value_name = "DATABASE/COLLECTION")]
-    pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tidelog::{Collection, Notice, Query, WatchOptions, Workspace};
 
 use crate::args;
+use crate::circles::find;
 use crate::output::Output;
 use crate::passphrase::Source;
 use crate::target::{Target, filter};
@@ -14,7 +15,7 @@ const PAGE: usize = 1_000;
 
 pub(crate) async fn put(command: &args::Put, source: &Source, output: &Output) -> Result {
     let item = &command.item;
-    let target = Target::parse(&item.target)?;
+    let target = Target::of(&item.place)?;
     let text = if command.value == "-" {
         std::io::read_to_string(std::io::stdin())
             .map_err(|error| Failure::io("cannot read standard input", &error))?
@@ -25,7 +26,7 @@ pub(crate) async fn put(command: &args::Put, source: &Source, output: &Output) -
         Failure::usage(format!("the value is not JSON: {error}; text needs quotes, like '\"hello\"'"))
     })?;
     let value = tidelog::Value::from_json(&text)?;
-    let workspace = Workspace::open(&item.path, source.key()?).await?;
+    let workspace = Workspace::open(&item.place.path, source.key()?).await?;
     open(&workspace, &target)?.put(&item.key, &value).await?;
     workspace.shutdown().await?;
     output.done(&json!({ "written": item.key }), "written");
@@ -33,8 +34,8 @@ pub(crate) async fn put(command: &args::Put, source: &Source, output: &Output) -
 }
 
 pub(crate) async fn get(command: &args::Item, source: &Source, output: &Output) -> Result {
-    let target = Target::parse(&command.target)?;
-    let workspace = Workspace::open(&command.path, source.key()?).await?;
+    let target = Target::of(&command.place)?;
+    let workspace = Workspace::open(&command.place.path, source.key()?).await?;
     let value = open(&workspace, &target)?.get(&command.key)?;
     workspace.shutdown().await?;
     match value {
@@ -47,8 +48,8 @@ pub(crate) async fn get(command: &args::Item, source: &Source, output: &Output) 
 }
 
 pub(crate) async fn delete(command: &args::Item, source: &Source, output: &Output) -> Result {
-    let target = Target::parse(&command.target)?;
-    let workspace = Workspace::open(&command.path, source.key()?).await?;
+    let target = Target::of(&command.place)?;
+    let workspace = Workspace::open(&command.place.path, source.key()?).await?;
     let was_there = open(&workspace, &target)?.delete(&command.key).await?;
     workspace.shutdown().await?;
     if was_there {
@@ -60,9 +61,9 @@ pub(crate) async fn delete(command: &args::Item, source: &Source, output: &Outpu
 }
 
 pub(crate) async fn query(command: &args::Query, source: &Source, output: &Output) -> Result {
-    let target = Target::parse(&command.target)?;
+    let target = Target::of(&command.place)?;
     let condition = command.condition.as_deref().map(filter).transpose()?;
-    let workspace = Workspace::open(&command.path, source.key()?).await?;
+    let workspace = Workspace::open(&command.place.path, source.key()?).await?;
     let collection = open(&workspace, &target)?;
     let mut query = Query::new().sort(command.sort.iter().cloned());
     if let Some(condition) = &condition {
@@ -83,8 +84,8 @@ pub(crate) async fn query(command: &args::Query, source: &Source, output: &Outpu
 }
 
 pub(crate) async fn export(command: &args::Export, source: &Source, output: &Output) -> Result {
-    let target = Target::parse(&command.target)?;
-    let workspace = Workspace::open(&command.path, source.key()?).await?;
+    let target = Target::of(&command.place)?;
+    let workspace = Workspace::open(&command.place.path, source.key()?).await?;
     let collection = open(&workspace, &target)?;
     let mut query = Query::new();
     query.limit = Some(PAGE);
@@ -104,8 +105,8 @@ pub(crate) async fn export(command: &args::Export, source: &Source, output: &Out
 }
 
 pub(crate) async fn history(command: &args::Item, source: &Source, output: &Output) -> Result {
-    let target = Target::parse(&command.target)?;
-    let workspace = Workspace::open(&command.path, source.key()?).await?;
+    let target = Target::of(&command.place)?;
+    let workspace = Workspace::open(&command.place.path, source.key()?).await?;
     let versions = open(&workspace, &target)?.history(&command.key)?;
     let members = workspace.members()?;
     let rows: Vec<Vec<Value>> = versions
@@ -132,6 +133,7 @@ pub(crate) async fn history(command: &args::Item, source: &Source, output: &Outp
 
 pub(crate) async fn watch(command: &args::Watch, source: &Source, output: &Output) -> Result {
     let workspace = Workspace::open(&command.path, source.key()?).await?;
+    let circle = command.circle.as_deref().map(|circle| find(&workspace, circle)).transpose()?;
     let options = WatchOptions { pattern: command.pattern.clone(), initial: command.initial };
     let mut watch = workspace.watch(&options)?;
     let urls = match &command.live {
@@ -145,10 +147,11 @@ pub(crate) async fn watch(command: &args::Watch, source: &Source, output: &Outpu
             notice = watch.next() => match notice {
                 None => break,
                 Some(Notice::Lagged(lost)) => output.warning(&format!("{lost} changes were too fast to print")),
-                Some(Notice::Event(event)) => {
+                Some(Notice::Event(event)) if circle.is_none() || event.circle == circle => {
                     let database = event.database.clone().unwrap_or_default();
                     let line = json!({
                         "database": database,
+                        "circle": event.circle.map(|circle| circle.to_string()),
                         "collection": event.collection,
                         "key": event.key,
                         "did": event.kind.name(),
@@ -158,10 +161,12 @@ pub(crate) async fn watch(command: &args::Watch, source: &Source, output: &Outpu
                     });
                     output.result(&line, || {
                         let value = event.new.as_ref().map(|value| to_json(value).to_string());
-                        let target = format!("{database}/{}", event.collection);
+                        let circle = event.circle.map(|circle| format!(" in {circle}")).unwrap_or_default();
+                        let target = format!("{database}/{}{circle}", event.collection);
                         format!("{} {target} {} {}", event.kind.name(), event.key, value.unwrap_or_default())
                     });
                 }
+                Some(Notice::Event(_)) => {}
             },
             _ = tokio::signal::ctrl_c() => break,
         }
@@ -183,6 +188,7 @@ pub(crate) async fn log(command: &args::Log, source: &Source, output: &Output) -
                 json!(entry.arrival),
                 json!(entry.kind),
                 json!(entry.database),
+                json!(entry.circle.map(|circle| circle.to_string())),
                 json!(output.id(&entry.author)),
                 json!(entry.seq),
                 json!(entry.bytes),
@@ -191,13 +197,16 @@ pub(crate) async fn log(command: &args::Log, source: &Source, output: &Output) -
         })
         .collect();
     workspace.shutdown().await?;
-    output.table(&["arrival", "kind", "database", "author", "seq", "bytes", "id"], &rows);
+    output.table(&["arrival", "kind", "database", "circle", "author", "seq", "bytes", "id"], &rows);
     Ok(Outcome::Done)
 }
 
 /// The collection as it was made, whatever its policy.
 pub(crate) fn open(workspace: &Workspace, target: &Target<'_>) -> Result<Collection<tidelog::Value>> {
-    let database = workspace.database(target.database);
+    let database = match target.circle {
+        None => workspace.database(target.database),
+        Some(circle) => workspace.database_in(target.database, find(workspace, circle)?),
+    };
     let known = database.collections()?.into_iter().find(|(name, _)| name == target.collection);
     let mut options = tidelog::CollectionOptions::default().key_field(None);
     if let Some((_, policy)) = known {

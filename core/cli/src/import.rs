@@ -51,14 +51,14 @@ struct Item {
 }
 
 pub(crate) async fn run(command: &Import, source: &Source, output: &Output) -> Result {
-    let target = Target::parse(&command.target)?;
+    let target = Target::of(&command.place)?;
     let records = read(command)?;
     let key = source.key()?;
     // One for the whole import, looked at before it begins: from here on no signal is lost, or ends
     // the program by itself.
     let mut stop = pin!(tokio::signal::ctrl_c());
     let mut interrupted = is_over(stop.as_mut()).await;
-    let workspace = Workspace::open(&command.path, key).await?;
+    let workspace = Workspace::open(&command.place.path, key).await?;
     let collection = open(&workspace, &target)?;
     let bar = output.progress(records.len() as u64, "importing");
     let field = command.key.as_deref().unwrap_or(KEY);

@@ -7,9 +7,10 @@ use std::path::Path;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::{Value, json};
-use tidelog::{Circle, CircleId, InviteOptions, JoinOptions, JoinRequest, Role, Workspace};
+use tidelog::{InviteOptions, JoinOptions, JoinRequest, Role, Workspace};
 
-use crate::args::{self, InviteRole};
+use crate::args;
+use crate::circles::find;
 use crate::data::time;
 use crate::output::Output;
 use crate::passphrase::Source;
@@ -26,13 +27,13 @@ pub(crate) async fn invite(command: &args::Invite, source: &Source, output: &Out
         false => Some(relays(&workspace, command.relay.as_deref()).map_err(without_relay)?.swap_remove(0)),
     };
     let options = InviteOptions {
-        role: role(command.role),
+        role: command.role.role(),
         relay,
         expires_in_ms: command.expires.ms,
         auto_approve: command.auto_approve,
         uses: command.uses,
         same_user: command.my_device,
-        circles: circles(&workspace, &command.circle)?,
+        circles: command.circle.iter().map(|name| find(&workspace, name)).collect::<Result<_>>()?,
     };
     let invite = workspace.invite(options).await?;
     workspace.shutdown().await?;
@@ -59,36 +60,8 @@ pub(crate) async fn invite(command: &args::Invite, source: &Source, output: &Out
     Ok(Outcome::Done)
 }
 
-/// The circles of these names or ids.
-fn circles(workspace: &Workspace, names: &[String]) -> Result<Vec<CircleId>> {
-    if names.is_empty() {
-        return Ok(Vec::new());
-    }
-    let circles = workspace.circles()?;
-    let find = |name: &String| {
-        let named = |circle: &&Circle| circle.name.as_ref() == Some(name) || circle.id.to_string() == *name;
-        match circles.iter().filter(named).map(|circle| circle.id).collect::<Vec<_>>()[..] {
-            [circle] => Ok(circle),
-            [] => Err(Failure {
-                code: "not_found",
-                text: format!("there is no circle `{name}` for this device"),
-            }),
-            _ => Err(Failure::usage(format!("there are several circles `{name}`: give the id of one"))),
-        }
-    };
-    names.iter().map(find).collect()
-}
-
 fn without_relay(failure: Failure) -> Failure {
     Failure { text: format!("{}; or --no-relay, to join by files", failure.text), ..failure }
-}
-
-fn role(role: InviteRole) -> Role {
-    match role {
-        InviteRole::Reader => Role::Reader,
-        InviteRole::Writer => Role::Writer,
-        InviteRole::Admin => Role::Admin,
-    }
 }
 
 pub(crate) async fn invites(path: &Path, source: &Source, output: &Output) -> Result {

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod circles;
 mod data;
 mod import;
 mod invites;
@@ -146,6 +147,11 @@ async fn run(arguments: Arguments, output: &Output) -> Result {
         Command::SetRole(command) => members::set_role(&command, &source, output).await,
         Command::RemoveUser(command) => members::remove_user(&command, &source, output).await,
         Command::RemoveDevice(command) => members::remove_device(&command, &source, output).await,
+        Command::Circles(command) => circles::circles(&command.path, &source, output).await,
+        Command::CreateCircle(command) => circles::create(&command, &source, output).await,
+        Command::AddToCircle(command) => circles::add(&command, &source, output).await,
+        Command::RemoveFromCircle(command) => circles::remove(&command, &source, output).await,
+        Command::Policy(command) => circles::policy(&command, &source, output).await,
         Command::Excluded(command) => members::excluded(&command.path, &source, output).await,
         Command::AcceptExcluded(command) => members::accept_excluded(&command, &source, output).await,
         Command::Sync(command) => share::sync(&command, &source, output).await,

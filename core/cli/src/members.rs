@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tidelog::{DeviceId, RemovalReport, UserId, Workspace};
 
 use crate::args;
+use crate::data::time;
 use crate::output::Output;
 use crate::passphrase::Source;
 use crate::{Failure, Outcome, Result};
@@ -142,11 +143,12 @@ pub(crate) async fn excluded(path: &Path, source: &Source, output: &Output) -> R
                 json!(output.id(&entry.device)),
                 json!(short(entry.entry.to_string())),
                 json!(entry.user.map(|user| short(user.to_string()))),
-                json!(entry.due_ms),
+                if output.is_json() { json!(entry.due_ms) } else { json!(entry.due_ms.map(time)) },
             ]
         })
         .collect();
-    output.table(&["reason", "database", "seq", "name", "device", "entry", "user", "due_ms"], &rows);
+    let due = if output.is_json() { "due_ms" } else { "due" };
+    output.table(&["reason", "database", "seq", "name", "device", "entry", "user", due], &rows);
     Ok(Outcome::Done)
 }
 
@@ -166,7 +168,7 @@ pub(crate) async fn accept_excluded(
 }
 
 /// The user that a text names.
-fn user(workspace: &Workspace, text: &str) -> Result<UserId> {
+pub(crate) fn user(workspace: &Workspace, text: &str) -> Result<UserId> {
     let members = workspace.members()?;
     let named: Vec<UserId> = members
         .iter()

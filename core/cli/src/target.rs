@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::args::Place;
 use crate::{Failure, Result};
 
 /// A collection as named on the command line. Database names may have slashes themselves.
@@ -9,13 +10,16 @@ use crate::{Failure, Result};
 pub(crate) struct Target<'a> {
     pub(crate) database: &'a str,
     pub(crate) collection: &'a str,
+    /// The circle of the database; `None` if all members share it.
+    pub(crate) circle: Option<&'a str>,
 }
 
 impl<'a> Target<'a> {
-    pub(crate) fn parse(text: &'a str) -> Result<Self> {
+    pub(crate) fn of(place: &'a Place) -> Result<Self> {
+        let (text, circle) = (&place.target, place.circle.as_deref());
         match text.rsplit_once('/') {
             Some((database, collection)) if !database.is_empty() && !collection.is_empty() => {
-                Ok(Self { database, collection })
+                Ok(Self { database, collection, circle })
             }
             _ => Err(Failure::usage(format!("`{text}` is not DATABASE/COLLECTION, for example main/movies"))),
         }
@@ -111,11 +115,13 @@ mod tests {
 
     #[test]
     fn the_last_slash_parts_database_and_collection() {
-        let target = Target::parse("chat/room-7/messages").expect("parses");
-        assert_eq!(target, Target { database: "chat/room-7", collection: "messages" });
-        assert!(Target::parse("movies").is_err());
-        assert!(Target::parse("/movies").is_err());
-        assert!(Target::parse("main/").is_err());
+        let place = |target: &str| Place { path: "a".into(), target: target.into(), circle: None };
+        let chat = place("chat/room-7/messages");
+        let target = Target::of(&chat).expect("parses");
+        assert_eq!(target, Target { database: "chat/room-7", collection: "messages", circle: None });
+        for wrong in ["movies", "/movies", "main/"] {
+            assert!(Target::of(&place(wrong)).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -113,6 +113,11 @@ pub(crate) fn check_key(key: &str) -> Result<()> {
     Err(Error::new(ErrorKind::InvalidArgument, format!("an item key has 1 to {KEY_BYTES_MAX} bytes")))
 }
 
+/// A circle as it is told to whoever reads: `None` for everybody.
+pub(crate) fn not_everybody(circle: CircleId) -> Option<CircleId> {
+    Some(circle).filter(|circle| *circle != CircleId::WORKSPACE)
+}
+
 /// What stands in row keys for a stream under the keys of a circle; in circle zero the stream itself.
 pub(crate) fn rows_of(stream: StreamId, circle: &CircleId) -> StreamId {
     if *circle == CircleId::WORKSPACE {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tidelog_log::ids::UserId;
 
-use super::address::{Policy, Scope, check_key, check_name};
+use super::address::{Policy, Scope, check_key, check_name, not_everybody};
 use super::database::Database;
 use super::history::{self, Version};
 use super::live::Live;
@@ -403,6 +403,7 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
                 watch.begin_with(Event {
                     kind: EventKind::Current,
                     database: Some(self.database.name().to_owned()),
+                    circle: not_everybody(self.database.circle()),
                     collection: scope.collection.clone(),
                     owner: scope.owner,
                     key: row.key,

@@ -73,6 +73,12 @@ impl Database {
         self.name.as_deref().unwrap_or_default()
     }
 
+    /// The circle whose database it is; [`CircleId::WORKSPACE`] if all members share it.
+    #[must_use]
+    pub const fn circle(&self) -> CircleId {
+        self.circle
+    }
+
     /// A collection of last-writer-wins items, with the key of an item in its field `id`.
     #[must_use]
     pub fn collection<T: Serialize + DeserializeOwned>(&self, name: &str) -> Collection<T> {

@@ -36,7 +36,7 @@ use tidelog_log::state::StateBatch;
 
 pub(crate) use self::unseal::{Unseal, Unsealed, WorkspaceKeys, unseal};
 use self::waiting::Deferred;
-use super::address::{Policy, Scope, rows_of};
+use super::address::{Policy, Scope, not_everybody, rows_of};
 use super::beacon::{self, Beacon, BeaconError};
 use super::hlc::{Hlc, HlcClock};
 use super::operation::{Action, Operation, OperationError, Operations};
@@ -89,8 +89,8 @@ struct Place {
     rows: StreamId,
     /// What stands in rows for the database that its stream is, if that is known; else the same.
     told: StreamId,
-    /// The circle whose catalogue it is part of, if it is.
-    catalogue: Option<CircleId>,
+    /// The circle of its key; `None` if that is of several, so that it belongs to none.
+    circle: Option<CircleId>,
     /// Whether it is known not to belong where it is.
     foreign: bool,
 }
@@ -103,8 +103,10 @@ struct Source {
     author: DeviceId,
     /// Where its rows are.
     rows: StreamId,
-    /// The circle whose catalogue it is part of, if it is.
-    catalogue: Option<CircleId>,
+    /// The circle of its key; `None` if that is of several.
+    circle: Option<CircleId>,
+    /// Whether it is part of the circle's catalogue.
+    catalogue: bool,
     hlc: Hlc,
     local: bool,
 }
@@ -205,8 +207,7 @@ impl<K: Unseal> Materialiser<K> {
         let circle = self.keys.circle(header);
         let rows = rows_of(header.stream, &circle.unwrap_or(CircleId::WORKSPACE));
         let told = self.shared.hub.rows(header.stream).unwrap_or(rows);
-        let catalogue = circle.filter(|_| header.stream == StreamId::DIRECTORY);
-        Place { rows, told, catalogue, foreign: circle.is_none() || told != rows }
+        Place { rows, told, circle, foreign: circle.is_none() || told != rows }
     }
 
     /// An entry that can be read, as those who apply it see it.
@@ -217,7 +218,8 @@ impl<K: Unseal> Materialiser<K> {
             entry: entry.id(),
             author,
             rows: place.rows,
-            catalogue: place.catalogue,
+            circle: place.circle,
+            catalogue: entry.header().stream == StreamId::DIRECTORY,
             hlc,
             local: self.keys.is_own(&author),
         }
@@ -349,8 +351,10 @@ impl<K: Unseal> Materialiser<K> {
             body: value.unwrap_or_default(),
         };
         tables.put(ITEMS, &row, &new.encode())?;
-        if let Some(circle) =
-            source.catalogue.filter(|_| scope.collection == CATALOGUE_COLLECTION && new.live)
+        if let Some(circle) = source.circle
+            && source.catalogue
+            && scope.collection == CATALOGUE_COLLECTION
+            && new.live
         {
             self.named(&circle, &key);
         }
@@ -385,6 +389,7 @@ impl<K: Unseal> Materialiser<K> {
         let event = Event {
             kind,
             database: None,
+            circle: source.circle.and_then(not_everybody),
             collection: scope.collection.clone(),
             owner: scope.owner,
             key,
@@ -444,6 +449,7 @@ impl<K: Unseal> Materialiser<K> {
         let event = Event {
             kind: EventKind::Unreadable,
             database: None,
+            circle: self.keys.circle(header).and_then(not_everybody),
             collection: String::new(),
             owner: None,
             key: String::new(),

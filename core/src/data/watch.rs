@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, We
 use tidelog_log::ids::{CircleId, DeviceId, EntryId, StreamId, UserId};
 use tokio::sync::Notify;
 
-use super::address::{Scope, check_name, rows_of};
+use super::address::{Scope, check_name, not_everybody, rows_of};
 use crate::error::Result;
 use crate::value::Value;
 
@@ -56,6 +56,9 @@ pub struct Event {
     pub kind: EventKind,
     /// Name of the database, if this device knows it.
     pub database: Option<String>,
+    /// The circle whose database it is; `None` if all members share it. Databases of several circles may
+    /// have one name.
+    pub circle: Option<CircleId>,
     /// Name of the collection; empty for an unreadable entry.
     pub collection: String,
     /// The user whose own item it is.
@@ -195,7 +198,7 @@ pub(crate) struct Hub {
 /// The databases that were named so far.
 #[derive(Debug, Default)]
 struct Names {
-    by_rows: HashMap<StreamId, String>,
+    by_rows: HashMap<StreamId, (CircleId, String)>,
     by_stream: HashMap<StreamId, (CircleId, StreamId)>,
 }
 
@@ -228,7 +231,9 @@ impl Hub {
 
     /// Hands an event to everybody it concerns.
     pub(crate) fn send(&self, rows: StreamId, scope: Option<&Scope>, mut event: Event) {
-        event.database = self.names().by_rows.get(&rows).cloned();
+        if let Some((circle, name)) = self.names().by_rows.get(&rows) {
+            (event.database, event.circle) = (Some(name.clone()), not_everybody(*circle));
+        }
         for subscriber in self.subscribers().list.iter().filter_map(Weak::upgrade) {
             if !subscriber.interest.takes(rows, scope, &event) {
                 continue;
@@ -261,10 +266,10 @@ impl Hub {
     /// Remembers the name of a database, and whose its stream is.
     pub(crate) fn set_name(&self, stream: StreamId, circle: &CircleId, name: &str) {
         let rows = rows_of(stream, circle);
-        let known = self.names().by_rows.get(&rows).is_some_and(|known| known == name);
+        let known = self.names().by_rows.get(&rows).is_some_and(|(_, known)| known == name);
         if !known {
             let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
-            names.by_rows.insert(rows, name.to_owned());
+            names.by_rows.insert(rows, (*circle, name.to_owned()));
             names.by_stream.insert(stream, (*circle, rows));
         }
     }
@@ -273,7 +278,7 @@ impl Hub {
     pub(crate) fn name(&self, stream: StreamId) -> Option<String> {
         let names = self.names();
         let (_, rows) = names.by_stream.get(&stream)?;
-        names.by_rows.get(rows).cloned()
+        names.by_rows.get(rows).map(|(_, name)| name.clone())
     }
 
     /// What stands for the database of a stream in rows, if it is known whose the stream is.
@@ -355,6 +360,7 @@ mod tests {
         Event {
             kind: EventKind::Put,
             database: None,
+            circle: None,
             collection: collection.into(),
             owner: None,
             key: key.into(),

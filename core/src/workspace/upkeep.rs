@@ -3,12 +3,13 @@
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError};
 
-use tidelog_log::ids::{DeviceId, EntryId, StreamId};
+use tidelog_log::ids::{CircleId, DeviceId, EntryId, StreamId};
 pub use tidelog_log::log::VerifyReport;
 use tidelog_log::trie::Filter;
 
 use super::Workspace;
 use super::create::blocking;
+use crate::data::address::not_everybody;
 use crate::error::Result;
 
 /// Figures of a workspace.
@@ -41,6 +42,8 @@ pub struct EntryInfo {
     pub kind: &'static str,
     /// Name of the database, if this device knows it; empty for the catalogue and the directory.
     pub database: Option<String>,
+    /// The circle whose database that is; `None` if all members share it, or this device does not know.
+    pub circle: Option<CircleId>,
     /// The device that wrote it.
     pub author: DeviceId,
     /// Its place in the author's chain.
@@ -72,6 +75,7 @@ impl Workspace {
                 id: entry.id(),
                 kind: header.kind.name(),
                 database,
+                circle: engine.shared.hub.circle(header.stream).and_then(not_everybody),
                 author: header.author,
                 seq: header.seq,
                 bytes: entry.len(),

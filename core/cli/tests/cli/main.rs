@@ -3,6 +3,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "how long a program takes is what is tested")]
 
+mod circles;
 mod data;
 mod import;
 mod invites;

@@ -6,7 +6,7 @@ use crate::share::{Relay, wait_for_request};
 use crate::{Desk, Running, WORKSPACE};
 
 /// Joins with the flags of an invite, approved by hand.
-fn join(desk: &Desk, relay: &Relay, path: &str, profile: &str, flags: &[&str]) {
+pub(crate) fn join(desk: &Desk, relay: &Relay, path: &str, profile: &str, flags: &[&str]) {
     let mut invite = vec!["invite", WORKSPACE, "--relay", &relay.url];
     invite.extend(flags);
     let invite = desk.run(&invite);
@@ -18,7 +18,7 @@ fn join(desk: &Desk, relay: &Relay, path: &str, profile: &str, flags: &[&str]) {
     joining.end().done();
 }
 
-fn sync(desk: &Desk, path: &str) {
+pub(crate) fn sync(desk: &Desk, path: &str) {
     desk.run(&["sync", path]).done();
 }
 

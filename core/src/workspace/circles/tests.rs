@@ -12,7 +12,7 @@ use tidelog_log::storage::MemoryStorage;
 use tidelog_log::testing::START_MS;
 
 use super::*;
-use crate::data::{ChangeKind, Notice};
+use crate::data::{ChangeKind, Notice, Watch};
 use crate::workspace::testing::{joined, on, raw};
 use crate::workspace::{Environment, WatchOptions};
 
@@ -112,10 +112,24 @@ fn kind<T: std::fmt::Debug>(result: Result<T>) -> ErrorKind {
     result.expect_err("refused").kind()
 }
 
+/// Whose databases and which items a watch told of by now, in order.
+fn told(watch: &mut Watch) -> Vec<(Option<String>, Option<CircleId>, String)> {
+    let mut told = Vec::new();
+    while let Some(notice) = watch.next_now() {
+        match notice {
+            Notice::Event(event) => told.push((event.database, event.circle, event.key)),
+            Notice::Lagged(_) => panic!("few events"),
+        }
+    }
+    told.sort();
+    told
+}
+
 #[tokio::test]
 async fn members_read_a_circle_and_others_carry_it_and_see_that_it_is_there() {
     let world = World::new(2).await;
-    let mut watch = world.devices[2].watch(&WatchOptions::default()).expect("watches");
+    let watch = |number: usize| world.devices[number].watch(&WatchOptions::default()).expect("watches");
+    let (mut watching_member, mut watching_stranger) = (watch(1), watch(2));
     let circle = world.circle(CircleOptions::default(), &[1]).await;
     world.put(0, circle, "a", 1).await;
     world.put(0, CircleId::WORKSPACE, "a", 2).await;
@@ -139,14 +153,12 @@ async fn members_read_a_circle_and_others_carry_it_and_see_that_it_is_there() {
     assert_eq!(kind(stranger.databases_in(circle)), ErrorKind::NotAuthorized);
     assert_eq!(kind(world.items(2, circle).get("a")), ErrorKind::NotAuthorized);
     assert_eq!(kind(world.items(2, circle).put("a", &1).await), ErrorKind::NotAuthorized);
-    let mut told = Vec::new();
-    while let Some(notice) = watch.next_now() {
-        match notice {
-            Notice::Event(event) => told.push((event.database, event.key)),
-            Notice::Lagged(_) => panic!("few events"),
-        }
-    }
-    assert_eq!(told, [(Some("minutes".to_owned()), "a".to_owned())]);
+    let minutes = |circle, key: &str| (Some("minutes".to_owned()), circle, key.to_owned());
+    assert_eq!(told(&mut watching_stranger), [minutes(None, "a")]);
+    let of_all = [minutes(None, "a"), minutes(Some(circle), "a"), minutes(Some(circle), "b")];
+    assert_eq!(told(&mut watching_member), of_all);
+    let initial = WatchOptions { initial: true, ..WatchOptions::default() };
+    assert_eq!(told(&mut world.devices[0].watch(&initial).expect("watches")), of_all);
     let roots = world.devices.iter().map(|device| device.stats().expect("reads").root);
     assert!(roots.clone().all(|root| Some(root) == roots.clone().next()), "all hold the same");
 }
