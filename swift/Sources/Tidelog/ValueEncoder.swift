@@ -134,6 +134,27 @@ private struct FieldsWriter<Key: CodingKey>: KeyedEncodingContainerProtocol {
 
     private func set(_ key: Key, _ value: Crossing) { fields.set(key, .value(value)) }
 
+    /// What is nil is stored as null, as by the other languages: their types have the field, and not all may lack it.
+    private func encodeOrNil<T>(_ value: T?, _ key: Key, _ encode: (T, Key) throws -> Void) throws {
+        if let value { try encode(value, key) } else { encodeNil(forKey: key) }
+    }
+
+    func encodeIfPresent(_ value: Bool?, forKey key: Key) throws { try encodeOrNil(value, key, encode) }
+    func encodeIfPresent(_ value: String?, forKey key: Key) throws { try encodeOrNil(value, key, encode) }
+    func encodeIfPresent(_ value: Double?, forKey key: Key) throws { try encodeOrNil(value, key, encode) }
+    func encodeIfPresent(_ value: Float?, forKey key: Key) throws { try encodeOrNil(value, key, encode) }
+    func encodeIfPresent(_ value: Int?, forKey key: Key) throws { try encodeOrNil(value, key, encode) }
+    func encodeIfPresent(_ value: Int8?, forKey key: Key) throws { try encodeOrNil(value, key, encode) }
+    func encodeIfPresent(_ value: Int16?, forKey key: Key) throws { try encodeOrNil(value, key, encode) }
+    func encodeIfPresent(_ value: Int32?, forKey key: Key) throws { try encodeOrNil(value, key, encode) }
+    func encodeIfPresent(_ value: Int64?, forKey key: Key) throws { try encodeOrNil(value, key, encode) }
+    func encodeIfPresent(_ value: UInt?, forKey key: Key) throws { try encodeOrNil(value, key, encode) }
+    func encodeIfPresent(_ value: UInt8?, forKey key: Key) throws { try encodeOrNil(value, key, encode) }
+    func encodeIfPresent(_ value: UInt16?, forKey key: Key) throws { try encodeOrNil(value, key, encode) }
+    func encodeIfPresent(_ value: UInt32?, forKey key: Key) throws { try encodeOrNil(value, key, encode) }
+    func encodeIfPresent(_ value: UInt64?, forKey key: Key) throws { try encodeOrNil(value, key, encode) }
+    func encodeIfPresent<T: Encodable>(_ value: T?, forKey key: Key) throws { try encodeOrNil(value, key, encode) }
+
     func encodeNil(forKey key: Key) { set(key, .null) }
     func encode(_ value: Bool, forKey key: Key) { set(key, .bool(value)) }
     func encode(_ value: String, forKey key: Key) { set(key, .text(value)) }

@@ -82,6 +82,11 @@ import Tidelog
         }
     }
 
+    @Test func whatIsNilIsStoredAsNull() throws {
+        #expect(try Value(Todo(title: "a"))["due"] == Value.null)
+        #expect(try Value(Todo(title: "a")).decode(as: Todo.self).due == nil)
+    }
+
     @Test func everythingComesBack() throws {
         let value = try Value(Everything())
         #expect(try value.decode(as: Everything.self) == Everything())

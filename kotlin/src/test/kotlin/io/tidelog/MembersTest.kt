@@ -35,36 +35,41 @@ internal class MembersTest : WorkspaceTest() {
         val welcome = workspace.welcome(asked)
         throws<TidelogException.InviteInvalid> { Workspace.finishJoining(path("phone.tide"), request, KEY) }
         Workspace.finishJoining(path("phone.tide"), welcome, KEY).use { phone ->
-            assertEquals("phone" to Role.READER, phone.me.profile to phone.me.role)
+            assertEquals(Role.READER, phone.me.role)
             assertEquals(FILMS, phone.database("main").collection<Film>("films").all())
         }
         assertEquals(1, workspace.invites().single().usesLeft)
     }
 
     @Test
-    fun `what a removed user writes without knowing of it is listed, and counts once it is accepted`() = test {
+    fun `what was written without knowing of a demotion is listed, and counts once it is accepted`() = test {
         joined(workspace.invite(autoApprove = true)).use { phone ->
+            phone.syncWith(workspace)
             workspace.setRole(phone.me.user, Role.READER)
-            phone.syncWith(workspace)
-            throws<TidelogException.NotAuthorized> { phone.notes().put("refused", 1) }
-            workspace.setRole(phone.me.user, Role.WRITER)
-            phone.syncWith(workspace)
-            phone.notes().put("before", 1)
-            phone.syncWith(workspace)
             phone.notes().put("late", 2)
-            val report = workspace.removeUser(phone.me.user)
-            assertTrue(report.keysRenewed && report.cuts > 0 && report.claimed == 0L && report.advice == null)
-            throws<TidelogException.NotFound> { workspace.removeDevice(phone.me.device) }
-            workspace.database("main").log().pullFrom(phone.database("main").log())
+            phone.syncWith(workspace)
             assertNull(workspace.notes().get("late"))
             val excluded = workspace.excluded().single()
-            assertEquals(listOf("removed", "main", phone.me.device), excluded.run { listOf(reason, database, device) })
+            assertEquals(listOf("demoted", "main", phone.me.device), excluded.run { listOf(reason, database, device) })
             assertEquals(phone.me.user to null, excluded.user to excluded.due)
             assertEquals(excluded, Json.decodeFromString<ExcludedEntry>(Json.encodeToString(excluded)))
+            throws<TidelogException.NotAuthorized> { phone.notes().put("refused", 3) }
             assertEquals(1, workspace.acceptExcluded(phone.me.device))
             assertEquals(emptyList<ExcludedEntry>(), workspace.excluded())
             assertEquals(2, workspace.notes().get("late"))
             assertEquals(emptyList<Warning>(), workspace.warnings())
+        }
+    }
+
+    @Test
+    fun `whoever is removed is gone with its devices`() = test {
+        joined(workspace.invite(autoApprove = true)).use { phone ->
+            phone.syncWith(workspace)
+            throws<TidelogException.NotAuthorized> { phone.removeUser(workspace.me.user) }
+            val report = workspace.removeUser(phone.me.user)
+            assertTrue(report.keysRenewed && report.cuts > 0 && report.claimed == 0L && report.advice == null)
+            throws<TidelogException.NotFound> { workspace.removeDevice(phone.me.device) }
+            assertEquals(1 to 1, workspace.members().size to workspace.devices().size)
         }
     }
 
