@@ -316,6 +316,7 @@ export interface BackupReport {
 export interface Change {
   kind: string
   database?: string
+  circle?: string
   collection: string
   owner?: string
   key: string
