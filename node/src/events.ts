@@ -9,13 +9,14 @@ import type { Change, Lagged, Version } from './types.js'
 export async function asChange<T>(notice: native.Notice, shape?: Shape): Promise<Change<T> | Lagged> {
   const { change, lagged } = notice
   if (change == null) return { kind: 'lagged', lost: lagged ?? 0 }
-  const { hlcMs, database, owner, old, new: next, kind, ...same } = change
+  const { hlcMs, database, circle, owner, old, new: next, kind, ...same } = change
   const before = await read<T>(change.key, old, shape)
   const after = await read<T>(change.key, next, shape)
   return {
     ...same,
     kind: kind as Change<T>['kind'],
     database: database ?? null,
+    circle: circle ?? null,
     owner: owner ?? null,
     old: before.value,
     new: after.value,

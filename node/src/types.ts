@@ -37,6 +37,8 @@ export interface Change<T> {
   readonly kind: 'current' | 'put' | 'delete' | 'merge' | 'unreadable'
   /** The database, if this device knows its name. */
   readonly database: string | null
+  /** The circle whose database it is; `null` if all members share it. Several circles may use one name. */
+  readonly circle: string | null
   readonly collection: string
   /** The user whose own item it is. */
   readonly owner: string | null

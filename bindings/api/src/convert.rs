@@ -101,6 +101,7 @@ impl From<tidelog::Notice> for Event {
             tidelog::Notice::Event(event) => Self::Change(Change {
                 kind: event.kind.name().to_owned(),
                 database: event.database,
+                circle: event.circle.map(text),
                 collection: event.collection,
                 owner: event.owner.map(text),
                 key: event.key,

@@ -118,6 +118,9 @@ pub struct Change {
     pub kind: String,
     /// The database, if this device knows its name.
     pub database: Option<String>,
+    /// The circle whose database it is; `None` if all members share it. Databases of several circles may
+    /// have one name.
+    pub circle: Option<String>,
     /// The collection; empty for an unreadable entry.
     pub collection: String,
     /// The user whose own item it is.

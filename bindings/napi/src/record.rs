@@ -81,6 +81,7 @@ given! {
     Change {
         kind: String = same,
         database: Option<String> = same,
+        circle: Option<String> = same,
         collection: String = same,
         owner: Option<String> = same,
         key: String = same,

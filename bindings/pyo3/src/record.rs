@@ -119,7 +119,7 @@ macro_rules! dictionaries {
 dictionaries! {
     Summary { items, entries }
     Version { entry, author, user, hlc_ms, kind, value, local }
-    Change { kind, database, collection, owner, key, old, new, author, hlc_ms, local, entry }
+    Change { kind, database, circle, collection, owner, key, old, new, author, hlc_ms, local, entry }
     Me { user, device, role, profile }
     Invite { id, uri, expires_ms, role, relay, uses_left, auto_approve, same_user, circles }
     JoinRequest { id, profile, device, role, same_user, circles, requested_ms }

@@ -76,6 +76,7 @@ pub struct WatchOptions {
 pub struct Change {
     pub kind: String,
     pub database: Option<String>,
+    pub circle: Option<String>,
     pub collection: String,
     pub owner: Option<String>,
     pub key: String,

@@ -8,6 +8,8 @@
 mod connection;
 mod device;
 mod observer;
+mod relay;
+mod upheaval;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -17,19 +19,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
-use tidelog_log::crypto::noise::RelaySecret;
-use tidelog_log::crypto::sha256;
 use tidelog_log::env::{ManualClock, SeededRandom, random_array};
-use tidelog_log::frames::{BoxId, Closing, Code, MailError};
-use tidelog_log::ids::{DeviceId, WorkspaceId};
-use tidelog_log::log::{Log, LogOptions};
-use tidelog_log::session::{Bans, Host, Letter, Replica, SessionError, SessionEvent};
+use tidelog_log::frames::Code;
+use tidelog_log::ids::{CircleId, WorkspaceId};
+use tidelog_log::log::Log;
+use tidelog_log::session::{Replica as _, SessionError, SessionEvent};
 use tidelog_log::storage::{MemoryStorage, Storage as _};
 use tidelog_log::testing::START_MS;
 use tidelog_log::trie::Filter;
 
 use connection::Connection;
-use device::{DATABASES, Device, MARK};
+use device::{BOARD, DATABASES, Device, MARK};
+use relay::{Relay, relay_key};
 
 /// Seeds of a run in the test suite.
 const SEEDS: u64 = 500;
@@ -37,8 +38,6 @@ const SEEDS: u64 = 500;
 const STEPS: usize = 220;
 /// Meetings of everybody with the relay within which all must be equal at the end.
 const FINAL_ROUNDS: usize = 8;
-/// The relay's secret key.
-const RELAY_SECRET: [u8; 32] = [7; 32];
 
 /// A repeatable source of choices.
 #[derive(Debug, Clone)]
@@ -64,88 +63,12 @@ fn now<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("without threads nothing waits")
 }
 
-/// The mailboxes of the relay: the hash of each one's token, and its letters.
-#[derive(Default)]
-struct Mail(Mutex<BTreeMap<BoxId, Letters>>);
-
-/// What opens a box, and what lies in it.
-type Letters = ([u8; 32], Vec<Vec<u8>>);
-
-/// The relay as far as a session needs it: one workspace, and letters.
-struct RelayHost {
-    log: Arc<Log>,
-    mail: Arc<Mail>,
-    bans: Bans,
-}
-
-impl RelayHost {
-    fn with_box<T>(
-        &self,
-        mailbox: BoxId,
-        token_hash: [u8; 32],
-        take: impl FnOnce(&mut Vec<Vec<u8>>) -> T,
-    ) -> Result<T, MailError> {
-        let mut boxes = self.mail.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, letters) =
-            boxes.get_mut(&mailbox).filter(|(hash, _)| *hash == token_hash).ok_or(MailError::NotOpen)?;
-        Ok(take(letters))
-    }
-}
-
-fn slot(index: usize) -> u32 {
-    u32::try_from(index + 1).expect("few letters")
-}
-
-impl Host for RelayHost {
-    fn open(&self, workspace: &WorkspaceId, _device: &DeviceId) -> Result<Arc<dyn Replica>, Closing> {
-        assert_eq!(*workspace, self.log.workspace());
-        Ok(Arc::clone(&self.log) as Arc<dyn Replica>)
-    }
-
-    fn bans(&self) -> &Bans {
-        &self.bans
-    }
-
-    fn mail_open(
-        &self,
-        _workspace: &WorkspaceId,
-        mailbox: BoxId,
-        token_hash: [u8; 32],
-        expires_ms: u64,
-    ) -> Result<Vec<Letter>, MailError> {
-        let mut boxes = self.mail.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if expires_ms == 0 {
-            boxes.remove(&mailbox);
-            return Ok(Vec::new());
-        }
-        let (_, letters) = boxes.entry(mailbox).or_insert((token_hash, Vec::new()));
-        Ok(letters.iter().enumerate().map(|(index, letter)| (slot(index), letter.clone())).collect())
-    }
-
-    fn mail_put(&self, mailbox: BoxId, token: &[u8; 32], message: Vec<u8>) -> Result<u32, MailError> {
-        self.with_box(mailbox, sha256(&[token]), |letters| {
-            letters.push(message);
-            slot(letters.len() - 1)
-        })
-    }
-
-    fn mail_get(&self, mailbox: BoxId, token: &[u8; 32], _after: u32) -> Result<Vec<Letter>, MailError> {
-        self.with_box(mailbox, sha256(&[token]), |letters| vec![(slot(0), letters.concat())])
-    }
-}
-
-/// The relay, with its disk.
-struct Relay {
-    storage: MemoryStorage,
-    log: Option<Arc<Log>>,
-    mail: Arc<Mail>,
-    starts: u64,
-}
-
 struct World {
     seed: u64,
     dice: Dice,
     workspace: WorkspaceId,
+    /// The circle that the founder made.
+    board: CircleId,
     /// The first one is the founder.
     devices: Vec<Device>,
     relay: Relay,
@@ -163,36 +86,21 @@ impl World {
         let clock = Arc::new(ManualClock::new(START_MS));
         let mut devices: Vec<Device> = (0..count).map(|number| Device::new(seed, number, &dice)).collect();
         let workspace = devices[0].found();
-        let relay = Relay { storage: MemoryStorage::new(), log: None, mail: Arc::default(), starts: 0 };
-        let mut world = Self {
+        let board = devices[0].found_circle();
+        devices.iter_mut().for_each(|device| device.know_circle(board));
+        let relay = Relay::new(seed, workspace, &clock);
+        Self {
             seed,
             dice,
             workspace,
+            board,
             islands: vec![0; count + 1],
             devices,
             relay,
             connections: Vec::new(),
             clock,
             sessions: 0,
-        };
-        world.start_relay();
-        world
-    }
-
-    fn start_relay(&mut self) {
-        let relay = &mut self.relay;
-        relay.starts += 1;
-        let options = LogOptions {
-            storage: Arc::new(relay.storage.clone()),
-            clock: Arc::clone(&self.clock) as Arc<_>,
-            random: Arc::new(SeededRandom::new(self.seed.wrapping_mul(7_919).wrapping_add(relay.starts))),
-            state_key: None,
-            rows_version: 0,
-            apply: None,
-            threaded: false,
-        };
-        let log = if relay.starts == 1 { Log::create(options, self.workspace) } else { Log::open(options) };
-        relay.log = Some(Arc::new(log.expect("a disk after a crash opens")));
+        }
     }
 
     /// The number of the relay among the nodes.
@@ -203,7 +111,7 @@ impl World {
     fn log(&self, node: usize) -> Arc<Log> {
         match self.devices.get(node) {
             Some(device) => device.log(),
-            None => Arc::clone(self.relay.log.as_ref().expect("the relay is down only while it restarts")),
+            None => self.relay.log(),
         }
     }
 
@@ -214,7 +122,8 @@ impl World {
             0..=13 => self.write(),
             14..=16 => self.invite(),
             17..=30 => self.meet_someone(),
-            31..=78 => self.deliver_something(),
+            31..=75 => self.deliver_something(),
+            76..=78 => self.upheaval(),
             79..=86 => self.poke_something(),
             87..=89 => self.cut_something(),
             90..=92 => self.tamper_with_something(),
@@ -246,9 +155,8 @@ impl World {
 
     /// The founder invites the next outsider, who makes its keys and an empty log.
     fn invite(&mut self) {
-        let relay_key = RelaySecret::from_bytes(RELAY_SECRET).public();
         let Some(outsider) = self.devices.iter().position(Device::is_outsider) else { return };
-        let link = self.devices[0].invite(relay_key, &self.dice);
+        let link = self.devices[0].invite(relay_key(), &self.dice);
         self.devices[outsider].prepare(link);
     }
 
@@ -266,17 +174,12 @@ impl World {
     fn connect(&mut self, one: usize, other: usize) {
         self.sessions += 2;
         let seed = self.seed.wrapping_mul(100_003).wrapping_add(self.sessions);
-        let relay = RelaySecret::from_bytes(RELAY_SECRET);
         let connection = if other == self.relay_node() {
             let device = &self.devices[one];
-            let Some((client, filter)) = device.client(relay.public()) else { return };
-            let host = Arc::new(RelayHost {
-                log: self.log(other),
-                mail: Arc::clone(&self.relay.mail),
-                bans: Bans::default(),
-            });
+            let Some((client, filter)) = device.client(relay_key()) else { return };
+            let relay_role = self.relay.role();
             let mut connection =
-                Connection::new([one, other], client, relay_role(relay, host), filter, seed, self.now_ms());
+                Connection::new([one, other], client, relay_role, filter, seed, self.now_ms());
             device.send_letters(connection.session(0));
             connection
         } else {
@@ -343,8 +246,11 @@ impl World {
             if code == Some(Code::NotAdmitted) {
                 self.devices[nodes[0]].ask_no_more(false);
             }
+            let removed =
+                nodes.iter().filter_map(|node| self.devices.get(*node)).any(|device| device.removed);
             let expected = tampered
                 || matches!(code, Some(Code::NotAdmitted | Code::Timeout))
+                || (removed && code == Some(Code::Removed))
                 || matches!(error, SessionError::Over);
             assert!(expected, "{error:?}");
         }
@@ -417,10 +323,7 @@ impl World {
         if let Some(device) = self.devices.get_mut(node) {
             return device.restart(&dice);
         }
-        let log = self.relay.log.take().expect("up");
-        log.shutdown();
-        self.relay.storage = after_stop(&self.relay.storage, &dice);
-        self.start_relay();
+        self.relay.restart(&dice, &self.clock);
     }
 
     /// A device goes on, for a while unnoticed, from a copy of its disk: its chains fork. What it
@@ -440,30 +343,50 @@ impl World {
         self.connections.clear();
         self.islands.fill(0);
         for _ in 0..FINAL_ROUNDS * self.devices.len() {
-            if self.devices.iter().all(Device::is_member) {
+            if self.all_admitted() {
                 break;
             }
             self.invite();
             self.meet_relay();
         }
-        assert!(self.devices.iter().all(Device::is_member), "everybody is admitted");
+        assert!(self.all_admitted(), "everybody is admitted");
         // Clocks agree in the end, and everybody writes under keys that everybody holds.
         let latest = self.devices.iter().map(Device::now_ms).max().expect("there are devices");
         for device in &mut self.devices {
             device.set_clock(latest + 1);
-            device.write_last();
-        }
-        for _ in 0..FINAL_ROUNDS {
-            self.meet_relay();
-            if (0..self.devices.len()).all(|device| self.equals_relay(device)) {
-                break;
+            if device.is_member() {
+                device.write_last();
             }
         }
+        self.become_equal();
+        // Who came into the circle while others made keys gets these with the next write there.
+        self.devices[0].write_last();
+        self.become_equal();
         for device in &mut self.devices {
             device.tick();
             device.observe();
         }
         self.check();
+    }
+
+    /// Whether everybody was admitted, but for those who were removed.
+    fn all_admitted(&self) -> bool {
+        self.devices.iter().all(|device| device.removed || device.is_member())
+    }
+
+    fn become_equal(&mut self) {
+        for _ in 0..FINAL_ROUNDS {
+            self.meet_relay();
+            if self.present().all(|number| self.equals_relay(number)) {
+                break;
+            }
+        }
+    }
+
+    /// The devices that were not removed.
+    fn present(&self) -> impl Iterator<Item = usize> {
+        let present = |(number, device): (usize, &Device)| (!device.removed).then_some(number);
+        self.devices.iter().enumerate().filter_map(present)
     }
 
     fn meet_relay(&mut self) {
@@ -482,19 +405,18 @@ impl World {
 
     fn check(&mut self) {
         let relay = self.log(self.relay_node());
-        for (number, device) in self.devices.iter().enumerate() {
+        for number in self.present() {
+            let device = &self.devices[number];
             assert!(self.equals_relay(number), "device {number} holds something else than the relay");
             for id in device.promised() {
                 let held = relay.position(id).expect("reads");
                 assert!(held.is_some(), "an acknowledged write of device {number} is lost");
             }
         }
-        for database in DATABASES {
+        for database in DATABASES.into_iter().chain([BOARD]) {
             let mut views = BTreeMap::new();
-            for (number, device) in
-                self.devices.iter().enumerate().filter(|(_, device)| device.holds(database))
-            {
-                views.insert(number, device.view(database));
+            for number in self.present().filter(|number| self.devices[*number].holds(database)) {
+                views.insert(number, self.devices[number].view(database));
             }
             let mut views = views.into_iter();
             if let Some((first, view)) = views.next() {
@@ -503,8 +425,9 @@ impl World {
                 }
             }
         }
-        let rebuilt = self.dice.below(self.devices.len());
-        self.devices[rebuilt].check_rebuilt();
+        self.check_who_reads();
+        let present: Vec<usize> = self.present().collect();
+        self.devices[present[self.dice.below(present.len())]].check_rebuilt();
         let report = relay.verify(&mut |_, _| ControlFlow::Continue(())).expect("reads");
         assert_eq!(report.problems, Vec::<String>::new());
         self.check_disks();
@@ -512,7 +435,7 @@ impl World {
 
     /// Nothing readable is on any disk, least of all the relay's.
     fn check_disks(&self) {
-        let disks = self.devices.iter().map(Device::storage).chain([&self.relay.storage]);
+        let disks = self.devices.iter().map(Device::storage).chain([self.relay.storage()]);
         for disk in disks {
             for folder in ["", "log"] {
                 for name in disk.list(folder).expect("reads") {
@@ -550,10 +473,6 @@ impl World {
         let roots = (0..=self.devices.len()).map(|node| self.log(node).frontier().0.root(&Filter::All));
         (roots.collect(), self.sessions, self.now_ms())
     }
-}
-
-fn relay_role(secret: RelaySecret, host: Arc<RelayHost>) -> tidelog_log::session::Role {
-    tidelog_log::session::Role::Relay { secret: Arc::new(secret), host }
 }
 
 /// The streams that both sides of a connection hold.

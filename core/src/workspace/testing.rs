@@ -6,6 +6,7 @@ use tidelog_log::directory::{DeviceCert, Op, Role, user_id};
 use tidelog_log::entry::Entry;
 use tidelog_log::env::{ManualClock, SeededRandom};
 use tidelog_log::ids::CircleId;
+use tidelog_log::log::Log;
 use tidelog_log::session::Receipt;
 use tidelog_log::storage::MemoryStorage;
 use tidelog_log::testing::START_MS;
@@ -120,7 +121,11 @@ pub(super) async fn grant(by: &Workspace, cert: &DeviceCert) {
 
 /// All entries that a workspace holds.
 pub(super) fn held(workspace: &Workspace) -> Vec<Entry> {
-    let log = &workspace.inner.engine.log;
+    held_by(&workspace.inner.engine.log)
+}
+
+/// All entries that a log holds.
+pub(super) fn held_by(log: &Log) -> Vec<Entry> {
     (1..=log.arrivals()).map(|at| log.entry_at(at).expect("reads").expect("is held")).collect()
 }
 

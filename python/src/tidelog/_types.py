@@ -72,10 +72,13 @@ class Event(Generic[T]):
 
     `current` is an item that was there already. `merge` is a document that took up changes; documents carry no
     values. `unreadable` is an entry whose key is missing or that is invalid: it has no collection and no key.
+    `circle` is the circle whose database it is, or None if all members share it: databases of several circles may
+    have one name.
     """
 
     kind: Literal["current", "put", "delete", "merge", "unreadable"]
     database: str | None
+    circle: str | None
     collection: str
     owner: str | None
     key: str

@@ -61,8 +61,9 @@ extension Event {
         case .change(let change):
             self = .change(
                 Change(
-                    kind: try known(change.kind), database: change.database, collection: change.collection,
-                    owner: change.owner, key: change.key, old: change.old.flatMap { value(change.key, $0) },
+                    kind: try known(change.kind), database: change.database, circle: change.circle,
+                    collection: change.collection, owner: change.owner, key: change.key,
+                    old: change.old.flatMap { value(change.key, $0) },
                     new: change.new.flatMap { value(change.key, $0) }, author: change.author,
                     time: PlainText.time(ms: change.hlcMs), local: change.local, entry: change.entry))
         }

@@ -132,6 +132,8 @@ public struct Change<Content: Sendable>: Sendable {
     public let kind: Kind
     /// The database, if this device knows its name.
     public let database: String?
+    /// The circle whose database it is; nil if all members share it. Several circles may use one name.
+    public let circle: String?
     /// The collection.
     public let collection: String
     /// The user whose own item it is.

@@ -1,12 +1,12 @@
 //! A device of the simulation: a workspace over a disk in memory, what it wrote, what it saw.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tidelog_log::crypto::sha256;
 use tidelog_log::env::{Clock as _, ManualClock, SeededRandom, random_array};
 use tidelog_log::frames::BoxId;
-use tidelog_log::ids::{EntryId, StreamId, UserId, WorkspaceId};
+use tidelog_log::ids::{CircleId, DeviceId, EntryId, StreamId, UserId, WorkspaceId};
 use tidelog_log::log::Log;
 use tidelog_log::session::{Direction, Member, Replica as _, Role, Session};
 use tidelog_log::storage::{MemoryStorage, Storage as _};
@@ -15,7 +15,7 @@ use tidelog_log::trie::Filter;
 
 use super::observer::Observer;
 use super::{Dice, after_stop, now};
-use crate::data::{CHANGES_MAX, ChangeKind, Collection, CollectionOptions, Policy};
+use crate::data::{CHANGES_MAX, ChangeKind, Collection, CollectionOptions, Database, Policy};
 use crate::error::{ErrorKind, Result};
 use crate::keys::vault::Key;
 use crate::value::Value;
@@ -23,16 +23,20 @@ use crate::workspace::create::{create, open};
 use crate::workspace::invite_link::{InviteLink, Meeting};
 use crate::workspace::join::prepare;
 use crate::workspace::local::InviteRecord;
-use crate::workspace::{Environment, Workspace};
+use crate::workspace::{CircleOptions, Environment, Workspace};
 
 /// The databases that devices write to.
 pub(super) const DATABASES: [&str; 2] = ["notes", "tasks"];
+/// The database of the circle.
+pub(super) const BOARD: &str = "minutes";
 /// The collections of each, and their policies.
 pub(super) const COLLECTIONS: [(&str, Policy); 2] = [("items", Policy::Lww), ("pages", Policy::Document)];
 /// Keys of items, few, so that devices meet.
 const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 /// Is part of every value, and must never be seen on a disk.
 pub(super) const MARK: &str = "plaintext that nobody else may read";
+/// Is besides part of every value in the circle.
+pub(super) const BOARD_MARK: &str = "for the board";
 const RELAY_URL: &str = "ws://relay.test:7777/";
 /// How far some clocks are ahead: more than what others show at once.
 const AHEAD_MS: u64 = 15 * 60 * 1_000;
@@ -48,6 +52,16 @@ pub(super) struct Device {
     joining: Option<(InviteLink, bool)>,
     /// The only database it syncs; all if `None`.
     only: Option<&'static str>,
+    /// The circle, once there is one.
+    board: CircleId,
+    /// Whether it was removed.
+    pub(super) removed: bool,
+    /// Whether what it writes may be taken back: it was removed, demoted or taken out of the circle.
+    doubted: bool,
+    /// Whether it ever was in the circle, as far as the founder knows.
+    pub(super) ever_in_board: bool,
+    /// Whether anybody was removed, demoted or taken out of the circle.
+    upheaval: bool,
     promised: Vec<EntryId>,
     starts: u64,
     writes: u64,
@@ -77,6 +91,11 @@ impl Device {
             observer: None,
             joining: None,
             only: partial.then_some(DATABASES[dice.below(2)]),
+            board: CircleId::WORKSPACE,
+            removed: false,
+            doubted: false,
+            ever_in_board: number == 0,
+            upheaval: false,
             promised: Vec::new(),
             starts: 0,
             writes: 0,
@@ -103,14 +122,61 @@ impl Device {
         id
     }
 
+    /// Makes the circle, of this device alone.
+    pub(super) fn found_circle(&self) -> CircleId {
+        now(self.workspace().create_circle("board", CircleOptions::default())).expect("a sound disk").id
+    }
+
+    pub(super) const fn know_circle(&mut self, board: CircleId) {
+        self.board = board;
+    }
+
+    /// Somebody lost rights, perhaps this device: what was shown may be taken back from now on.
+    pub(super) fn suffer(&mut self, itself: bool) {
+        self.upheaval = true;
+        if itself {
+            self.doubted = true;
+            self.promised.clear();
+        }
+    }
+
     fn start(&mut self, workspace: Workspace) {
         self.workspace = Some(workspace);
         self.observer = None;
         self.observe();
     }
 
-    fn workspace(&self) -> &Workspace {
+    pub(super) fn workspace(&self) -> &Workspace {
         self.workspace.as_ref().expect("the device is up")
+    }
+
+    /// Its key, once it has one.
+    pub(super) fn id(&self) -> Option<DeviceId> {
+        Some(self.workspace.as_ref()?.inner.engine.device())
+    }
+
+    /// What its user may do, in the circle or everywhere, as far as it knows.
+    fn may_write(&self, database: &str) -> bool {
+        let engine = &self.workspace().inner.engine;
+        let circle = if database == BOARD { self.board } else { CircleId::WORKSPACE };
+        engine.check_writer(&circle, &engine.log.directory()).is_ok()
+    }
+
+    /// Whether it reads the circle, as far as it knows.
+    fn in_board(&self) -> bool {
+        self.workspace().inner.engine.stream_in(&self.board, BOARD).is_ok()
+            && self.workspace().circles().expect("reads").iter().any(|circle| circle.readable)
+    }
+
+    fn database(&self, name: &str) -> Database {
+        let circle = if name == BOARD { self.board } else { CircleId::WORKSPACE };
+        self.workspace().database_in(name, circle)
+    }
+
+    /// What it syncs and reads.
+    fn databases(&self) -> Vec<&'static str> {
+        let shared = DATABASES.into_iter().filter(|database| self.holds(database));
+        shared.chain([BOARD].into_iter().filter(|database| self.holds(database))).collect()
     }
 
     pub(super) fn log(&self) -> Arc<Log> {
@@ -215,8 +281,12 @@ impl Device {
         Filter::Streams(stream.into_iter().chain([StreamId::DIRECTORY]).collect())
     }
 
+    /// Whether it syncs and reads a database.
     pub(super) fn holds(&self, database: &str) -> bool {
-        self.only.is_none_or(|only| only == database)
+        match self.only {
+            Some(only) => only == database,
+            None => database != BOARD || self.in_board(),
+        }
     }
 
     /// Opens the boxes of its invites, or leaves the letter that asks to be admitted.
@@ -248,22 +318,31 @@ impl Device {
         if !self.is_member() {
             return;
         }
-        let database = self.only.unwrap_or_else(|| dice.one_of(&DATABASES));
+        let mut database = self.only.unwrap_or_else(|| dice.one_of(&DATABASES));
+        if self.holds(BOARD) && dice.chance(30) {
+            database = BOARD;
+        }
         self.writes += 1;
-        let value = format!("{MARK}: {} of {}", self.writes, self.number);
+        let whose = if database == BOARD { BOARD_MARK } else { "for all" };
+        let value = format!("{MARK}, {whose}: {} of {}", self.writes, self.number);
+        let may_write = self.may_write(database);
         let before = self.log().arrivals();
         let written = now(self.write_to(dice, database, &value));
         if let Err(error) = written {
             // Of what is there and what is not, or of paths in documents.
             let expected = [ErrorKind::NotFound, ErrorKind::AlreadyExists, ErrorKind::InvalidArgument];
-            assert!(expected.contains(&error.kind()), "{error:?}");
+            let refused = !may_write && error.kind() == ErrorKind::NotAuthorized;
+            assert!(refused || expected.contains(&error.kind()), "{error:?}");
         }
         let ids = self.log().ids_after(before).expect("reads");
-        self.promised.extend(ids.into_iter().map(|(_, id)| id));
+        assert!(may_write || ids.is_empty(), "nothing is written without the right");
+        if !self.doubted {
+            self.promised.extend(ids.into_iter().map(|(_, id)| id));
+        }
     }
 
     async fn write_to(&self, dice: &Dice, database: &str, value: &str) -> Result<()> {
-        let database = self.workspace().database(database);
+        let database = self.database(database);
         let items: Collection<Value> = database.collection_with("items", options(Policy::Lww));
         let pages: Collection<Value> = database.collection_with("pages", options(Policy::Document));
         let key = dice.one_of(&KEYS);
@@ -307,11 +386,15 @@ impl Device {
         }
     }
 
-    /// Writes under a key that all members hold; makes one if there is none.
+    /// Writes under a key that all members hold, where it may; makes one if there is none.
     pub(super) fn write_last(&mut self) {
-        let database = self.workspace().database(self.only.unwrap_or(DATABASES[0]));
-        let items: Collection<Value> = database.collection_with("items", options(Policy::Lww));
-        now(items.put("last", &Value::Int(1))).expect("a member writes");
+        for name in self.databases() {
+            if self.may_write(name) {
+                let database = self.database(name);
+                let items: Collection<Value> = database.collection_with("items", options(Policy::Lww));
+                now(items.put("last", &Value::Int(1))).expect("a member writes");
+            }
+        }
     }
 
     /// The device stops, cleanly or by power loss or both, perhaps loses what can be computed, and
@@ -360,10 +443,12 @@ impl Device {
         if !self.is_member() {
             return;
         }
+        let databases: Vec<_> =
+            self.databases().into_iter().map(|name| (name, self.database(name))).collect();
         let workspace = self.workspace.as_ref().expect("a member is up");
         match &mut self.observer {
-            Some(observer) => observer.check(workspace),
-            none => *none = Some(Observer::new(workspace)),
+            Some(observer) if observer.watches(&databases) => observer.check(workspace, self.upheaval),
+            other => *other = Some(Observer::new(workspace, databases)),
         }
     }
 
@@ -371,7 +456,7 @@ impl Device {
     pub(super) fn view(&self, database: &str) -> View {
         let mut view = View::new();
         let workspace = self.workspace();
-        let handle = workspace.database(database);
+        let handle = self.database(database);
         for (name, policy) in COLLECTIONS {
             let collection: Collection<Value> = handle.collection_with(name, options(policy));
             for owner in owners(workspace) {
@@ -386,7 +471,9 @@ impl Device {
                     let history = collection.history(key).expect("reads");
                     let history: Vec<_> =
                         history.iter().map(|version| (version.entry, version.kind, version.hlc_ms)).collect();
-                    view.insert(format!("history of {name} {owner:?} {key}"), format!("{history:?}"));
+                    if !history.is_empty() {
+                        view.insert(format!("history of {name} {owner:?} {key}"), format!("{history:?}"));
+                    }
                 }
             }
         }
@@ -400,7 +487,7 @@ impl Device {
 
     /// The changes of a database from the start, a few at a time.
     fn changes(&self, database: &str) -> View {
-        let log = self.workspace().database(database).log();
+        let log = self.database(database).log();
         let mut view = View::new();
         let mut cursor = None;
         loop {
@@ -420,8 +507,7 @@ impl Device {
 
     /// What is computed anew from the log alone shows the same.
     pub(super) fn check_rebuilt(&mut self) {
-        let databases = DATABASES.iter().filter(|database| self.holds(database)).copied();
-        let databases: Vec<&str> = databases.collect();
+        let databases = self.databases();
         let before: Vec<View> = databases.iter().map(|database| self.view(database)).collect();
         self.workspace.take().expect("up").inner.engine.close();
         self.storage.remove("state.redb").expect("is there");
@@ -442,8 +528,12 @@ fn member(workspace: &Workspace, streams: Filter) -> Member {
     }
 }
 
-/// Nobody, and everybody who may have own items.
+/// Nobody, and everybody who may have own items: also whoever is gone.
 pub(super) fn owners(workspace: &Workspace) -> Vec<Option<UserId>> {
-    let members = workspace.members().expect("reads");
-    [None].into_iter().chain(members.into_iter().map(|member| Some(member.user))).collect()
+    let engine = &workspace.inner.engine;
+    let directory = engine.log.directory();
+    let (frontier, _) = engine.log.frontier();
+    let wrote = frontier.iter().filter_map(|leaf| directory.owner_of(&leaf.device));
+    let users: BTreeSet<UserId> = wrote.chain(directory.users().into_iter().map(|user| user.id)).collect();
+    [None].into_iter().chain(users.into_iter().map(Some)).collect()
 }

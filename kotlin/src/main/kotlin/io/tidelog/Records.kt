@@ -133,6 +133,7 @@ internal fun <T> NativeEvent.toEvent(value: (key: String, NativeValue) -> T?): E
 private fun <T> NativeChange.toChange(value: (key: String, NativeValue) -> T?) = Change(
     kind = kind,
     database = database,
+    circle = circle,
     collection = collection,
     owner = owner,
     key = key,

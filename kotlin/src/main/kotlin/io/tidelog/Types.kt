@@ -90,6 +90,9 @@ public data class Change<out T>(
     /** The database, if this device knows its name. */
     val database: String?,
 
+    /** The circle whose database it is; null if all members share it. Several circles may use one name. */
+    val circle: String?,
+
     /** The collection; empty for an unreadable entry. */
     val collection: String,
 
