@@ -2,8 +2,8 @@
 import Foundation
 import PackageDescription
 
-// The native library and the module generated from it are built from the Rust sources, by `make test` for tests and by
-// `scripts/swift_native.py` for use: they are not in the repository.
+// The native library and the module generated from it are built from the Rust sources, by `make test-swift` for tests and
+// by `make package` for use: they are not in the repository.
 let native = "\(Context.packageDirectory)/Native"
 
 let linux = LinkerSetting.unsafeFlags(

@@ -31,10 +31,6 @@ class Suites(unittest.TestCase):
         suite = mock.Mock(side_effect=lambda: suites.must(sys.executable, "-c", "raise SystemExit(3)"))
         self.assertEqual(self.attempt(suite, ci=""), Tally(failed=1))
 
-    def test_a_folder_that_is_not_there_yet_is_said(self):
-        self.assertEqual(self.attempt(lambda: suites.not_here_yet("kotlin"), ci="true"), Tally())
-        self.assertIn("not here yet: kotlin", self.printed.getvalue())
-
     def test_a_command_without_standard_input_cannot_wait_for_an_answer(self):
         with contextlib.redirect_stdout(io.StringIO()):
             code, lines = suites.run(sys.executable, "-c", "import sys; print(repr(sys.stdin.read()))")
