@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::FutureExt as _;
 use tidelog_log::env::{ManualClock, SeededRandom, random_array};
 use tidelog_log::frames::Code;
-use tidelog_log::ids::{CircleId, WorkspaceId};
+use tidelog_log::ids::CircleId;
 use tidelog_log::log::Log;
 use tidelog_log::session::{Replica as _, SessionError, SessionEvent};
 use tidelog_log::storage::{MemoryStorage, Storage as _};
@@ -66,7 +66,6 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 struct World {
     seed: u64,
     dice: Dice,
-    workspace: WorkspaceId,
     /// The circle that the founder made.
     board: CircleId,
     /// The first one is the founder.
@@ -92,7 +91,6 @@ impl World {
         Self {
             seed,
             dice,
-            workspace,
             board,
             islands: vec![0; count + 1],
             devices,
