@@ -20,6 +20,10 @@ await copyFile(library, `${addon}.fresh`)
 await rename(`${addon}.fresh`, addon)
 
 const types = await generateTypeDef({ typeDefDir: env.NAPI_TYPE_DEF_TMP_FOLDER, cwd: '.' })
+if (types.exports.length === 0) {
+  // The compiler writes them as it compiles the addon, and has nothing to write when that is fresh.
+  throw new Error(`no declarations in ${env.NAPI_TYPE_DEF_TMP_FOLDER}: touch bindings/napi/src/lib.rs and build again`)
+}
 await writeFile('native.d.ts', types.dts)
 await writeJsBinding({
   platform: true,
