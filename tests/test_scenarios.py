@@ -1,7 +1,8 @@
 """Scenarios in JSON, played by the published packages of every language against a real relay.
 
 Each scenario runs in each language alone, one with a `cast` also with that, and scenarios and random histories run with
-roles given to languages by chance. How a scenario is written is said in runner/play.py. The drivers' words are in words.json.
+roles given to languages by chance. How a scenario is written is said in runner/play.py. The drivers' words are in
+words.json.
 
 TIDELOG_MIXED_RUNS sets how many mixed runs there are, and TIDELOG_MIXED_SEED the first seed: a failure names its seed,
 so TIDELOG_MIXED_SEED=SEED TIDELOG_MIXED_RUNS=1 plays it again. TIDELOG_SCENARIO_WORKERS sets how many runs go on at a
