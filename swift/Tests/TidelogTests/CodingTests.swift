@@ -90,7 +90,7 @@ import Tidelog
     @Test func everythingComesBack() throws {
         let value = try Value(Everything())
         #expect(try value.decode(as: Everything.self) == Everything())
-        #expect(value["missing"] == nil)
+        #expect(value["missing"] == Value.null)
         #expect(value["colour"] == "red")
         #expect(value["holes"] == [1, nil, 3])
         #expect(value["pair"] == [[1], ["right": 2]])

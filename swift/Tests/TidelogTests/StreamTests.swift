@@ -43,7 +43,7 @@ import Tidelog
             let change = try #require(try await first(todos.watch(initial: true)).change)
             #expect((change.kind, change.new) == (.current, Todo(id: "a", title: "A")))
             let whole = try #require(try await first(workspace.watch("ma*", initial: true)).change)
-            #expect(whole.new == ["id": "a", "title": "A", "done": false])
+            #expect(whole.new == ["id": "a", "title": "A", "due": nil, "done": false])
             let database = try workspace.database("main").watch()
             try await todos.delete("a")
             #expect(try await first(database).change?.kind == .delete)
