@@ -42,6 +42,9 @@ pub(crate) const WORKSPACE_IDLE_MS: u64 = 60_000;
 pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(20);
 /// Storage that one workspace may take unless the operator says otherwise, in bytes.
 pub const QUOTA_BYTES_DEFAULT: u64 = 10 * 1024 * 1024 * 1024;
+/// What a workspace's log may take beyond its quota for entries of the directory's stream, in bytes: who
+/// filled the quota must not be safe from being removed.
+pub(crate) const DIRECTORY_RESERVE_BYTES: u64 = 16 * 1024 * 1024;
 /// Connections at a time unless the operator says otherwise.
 pub const CONNECTIONS_DEFAULT: usize = 10_000;
 /// Shortest token that admits new workspaces, in characters.

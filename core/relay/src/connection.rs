@@ -132,8 +132,9 @@ impl Connection {
         let metrics = Arc::clone(&self.shared.metrics);
         let mut counted = None;
         while let Some(input) = self.next().await {
-            let Some((returned, turn)) = self.take_turn(session, input).await else { break };
+            let Some((returned, turn, watched)) = self.take_turn(session, input).await else { break };
             session = returned;
+            self.watched.extend(watched);
             self.more = turn.more;
             self.outgoing.extend(turn.outgoing);
             for event in turn.events {
@@ -190,7 +191,7 @@ impl Connection {
                     }
                 }
                 () = changed(Some(&mut self.letters)), if !self.watched.is_empty() => {
-                    return Some(Input::Letters(news(&self.shared, &mut self.watched)));
+                    return Some(Input::News(std::mem::take(&mut self.watched)));
                 }
                 () = elapsed(self.deadline.as_mut()) => return Some(Input::Look),
                 () = &mut self.admission, if self.pass.is_some() => {
@@ -211,24 +212,31 @@ impl Connection {
         }
     }
 
-    /// Lets the session take its turn; `None` if it panicked, which ends this connection only.
-    async fn take_turn(&self, mut session: Box<Session>, input: Input) -> Option<(Box<Session>, Turn)> {
+    /// Lets the session take its turn; `None` if it panicked, which ends this connection only. Gives
+    /// back the boxes that it was to hear the news of, with the last letter it was told now.
+    async fn take_turn(
+        &self,
+        mut session: Box<Session>,
+        input: Input,
+    ) -> Option<(Box<Session>, Turn, HashMap<BoxId, u32>)> {
         let now_ms = self.shared.clock.now_ms();
         let received = input.message_len();
         let permit = self.shared.blocking.acquire().await.ok()?;
+        let shared = Arc::clone(&self.shared);
         let work = move || {
-            let turn = turn::take(&mut session, input, now_ms);
-            (session, turn)
+            let mut watched = HashMap::new();
+            let turn = turn::take(&mut session, input, &shared.mail, &mut watched, now_ms);
+            (session, turn, watched)
         };
         let taken = tokio::task::spawn_blocking(work).await;
         drop(permit);
-        let (session, turn) = taken.inspect_err(|error| tracing::error!(%error, "a session failed")).ok()?;
+        let (session, turn, watched) = taken.inspect_err(|error| tracing::error!(%error, "a session failed")).ok()?;
         self.shared.metrics.received_bytes_total.add(received);
         self.shared
             .metrics
             .sent_bytes_total
             .add(turn.outgoing.iter().map(|message| message.len() as u64).sum());
-        Some((session, turn))
+        Some((session, turn, watched))
     }
 
     fn on_event(&mut self, event: SessionEvent) {
@@ -281,19 +289,6 @@ impl Connection {
         }
         self.shared.metrics.sessions_failed_total.add(1);
     }
-}
-
-/// The letters that a session was not told of yet. It may have had those that were there when it
-/// came.
-fn news(shared: &Shared, watched: &mut HashMap<BoxId, u32>) -> Vec<(BoxId, u32, Vec<u8>)> {
-    let mut news = Vec::new();
-    for (mailbox, told) in watched {
-        for (slot, letter) in shared.mail.news(*mailbox, *told) {
-            *told = slot;
-            news.push((*mailbox, slot, letter));
-        }
-    }
-    news
 }
 
 /// Ready when the relay stops.

@@ -37,12 +37,16 @@ pub(crate) const BOXES_MAX: usize = 65_536;
 /// How far ahead the end of a box may lie, in milliseconds: 30 days.
 pub(crate) const LIFETIME_MS_MAX: u64 = 30 * 24 * 60 * 60 * 1000;
 
+/// Boxes that are removed before others get their turn.
+const PURGED_AT_ONCE: usize = 16;
+
 const MAGIC: &[u8; 8] = b"TIDEMAIL";
 const FORMAT: u32 = 1;
 const HEAD_LEN: usize = 8 + 4 + 32 + 32 + 8;
 const FILE_BYTES_MAX: usize = HEAD_LEN + LETTERS_MAX * (2 + MAIL_MAX);
 
-/// All open boxes of a relay. Calls that change a box block until the change is durable.
+/// All open boxes of a relay. Calls that change a box block until the change is durable, and the others
+/// wait for them: none of them is for a thread that must not block.
 #[derive(Debug)]
 pub(crate) struct Mailboxes {
     storage: Arc<dyn Storage>,
@@ -144,16 +148,27 @@ impl Mailboxes {
         mailbox.map(|mailbox| mailbox.letters_after(after)).unwrap_or_default()
     }
 
-    /// Removes the boxes whose end has passed; returns how many are open then.
+    /// Removes the boxes whose end has passed; returns how many are open then. Others get their turn in
+    /// between.
     pub(crate) fn purge(&self) -> usize {
-        let mut boxes = self.lock();
+        let is_over = |mailbox: &Mailbox| !self.is_open(mailbox);
         let ended: Vec<BoxId> =
-            boxes.iter().filter(|(_, mailbox)| !self.is_open(mailbox)).map(|(id, _)| *id).collect();
-        for id in ended {
-            // What cannot be removed now is closed all the same, and removed later.
-            let _ = self.close(&mut boxes, id);
+            self.lock().iter().filter(|(_, mailbox)| is_over(mailbox)).map(|(id, _)| *id).collect();
+        for some in ended.chunks(PURGED_AT_ONCE) {
+            let mut boxes = self.lock();
+            for id in some {
+                // What has another end meanwhile stays. What cannot be removed now is closed all the same,
+                // and removed later.
+                if boxes.get(id).is_some_and(is_over) && self.remove(*id).is_ok() {
+                    boxes.remove(id);
+                }
+            }
         }
-        boxes.len()
+        if !ended.is_empty() {
+            // What comes back after a loss of power is over, and removed again.
+            let _ = self.storage.sync_folder("").map_err(unavailable);
+        }
+        self.lock().len()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<BoxId, Mailbox>> {
@@ -188,13 +203,18 @@ impl Mailboxes {
     }
 
     fn close(&self, boxes: &mut HashMap<BoxId, Mailbox>, id: BoxId) -> Result<(), MailError> {
-        match self.storage.remove(&name(id)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unavailable(error)),
-            _ => {}
-        }
+        self.remove(id)?;
         self.storage.sync_folder("").map_err(unavailable)?;
         boxes.remove(&id);
         Ok(())
+    }
+
+    /// Removes the file of a box, if it is there.
+    fn remove(&self, id: BoxId) -> Result<(), MailError> {
+        match self.storage.remove(&name(id)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unavailable(error)),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use tidelog_log::storage::FolderStorage;
 use tidelog_log::trie::{Filter, Frontier};
 use tokio::sync::{broadcast, watch};
 
-use crate::config::{Config, SIGNALS_MAX, WORKSPACE_IDLE_MS};
+use crate::config::{Config, DIRECTORY_RESERVE_BYTES, SIGNALS_MAX, WORKSPACE_IDLE_MS};
 use crate::metrics::Metrics;
 
 /// A signal on its way from one session of a workspace to the others.
@@ -66,9 +66,25 @@ impl Tenant {
         &self.signals
     }
 
-    /// Whether so many more bytes fit under the quota. Space that the log has set aside counts.
-    fn has_room(&self, bytes: usize) -> Result<bool, LogError> {
-        Ok(self.log.disk_bytes()?.saturating_add(bytes as u64) <= self.quota_bytes)
+    /// Parts entries into those that fit the quota and those that do not. Space that the log has set
+    /// aside counts. The directory's stream has a reserve: a member who fills the quota must not keep
+    /// others from removing it.
+    fn part(&self, entries: Vec<Entry>) -> Result<(Vec<Entry>, Vec<Entry>), LogError> {
+        let used = self.log.disk_bytes()?;
+        let fits = |entries: &[Entry], most: u64| {
+            let bytes: u64 = entries.iter().map(|entry| entry.len() as u64).sum();
+            used.saturating_add(bytes) <= most
+        };
+        if fits(&entries, self.quota_bytes) {
+            return Ok((entries, Vec::new()));
+        }
+        let (directory, mut rest): (Vec<_>, Vec<_>) =
+            entries.into_iter().partition(|entry| entry.header().stream == StreamId::DIRECTORY);
+        if fits(&directory, self.quota_bytes.saturating_add(DIRECTORY_RESERVE_BYTES)) {
+            return Ok((directory, rest));
+        }
+        rest.extend(directory);
+        Ok((Vec::new(), rest))
     }
 }
 
@@ -129,13 +145,14 @@ impl Replica for Tenant {
     }
 
     fn receive(&self, entries: Vec<Entry>) -> Result<Receipt, ReplicaError> {
-        if !self.has_room(entries.iter().map(Entry::len).sum())? {
-            let reason = "the workspace has used up its space at this relay";
-            let refuse =
-                |entry: Entry| Refused { entry: entry.id(), fault: Fault::Quota, reason: reason.into() };
-            return Ok(Receipt { refused: entries.into_iter().map(refuse).collect(), ..Receipt::default() });
-        }
-        let receipt = Replica::receive(&self.log, entries)?;
+        let (entries, left_out) = self.part(entries)?;
+        let mut receipt =
+            if entries.is_empty() { Receipt::default() } else { Replica::receive(&self.log, entries)? };
+        receipt.refused.extend(left_out.into_iter().map(|entry| Refused {
+            entry: entry.id(),
+            fault: Fault::Quota,
+            reason: "the workspace has used up its space at this relay".into(),
+        }));
         self.metrics.entries_stored_total.add(receipt.stored.len() as u64);
         self.metrics.entries_refused_total.add(receipt.refused.len() as u64);
         Ok(receipt)

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use super::body::Role;
 use super::dag::{Dag, NodeIndex};
 use super::members::{Act, Deed, Members};
-use super::rank::{Authority, Class, LAST, LEVELS, Level};
+use super::rank::{Authority, Class, LAST, LEVELS, Level, ROOT_CLASS};
 use crate::ids::{DeviceId, UserId};
 
 impl Members {
@@ -67,11 +67,11 @@ impl Members {
         });
         by_author
             || self.deeds_of(node).any(|deed| match &deed.act {
-                Act::AddUser { user, .. } | Act::AddDevice { user, .. } | Act::SetRole { user, .. } => {
+                Act::AddUser { user, .. } | Act::SetRole { user, .. } => {
                     let roles = self.users.get(user).map_or(&[][..], |of_user| &of_user.roles.live);
                     self.aside(dag, roles, node).next().is_some()
                 }
-                Act::RemoveDevice { .. } | Act::RemoveUser { .. } => false,
+                Act::AddDevice { .. } | Act::RemoveDevice { .. } | Act::RemoveUser { .. } => false,
             })
     }
 
@@ -158,7 +158,6 @@ impl Members {
         for of_user in self.users.values_mut() {
             of_user.roles.live.clear();
             of_user.removals.live.clear();
-            of_user.additions.live.clear();
         }
         for of_device in self.devices.values_mut() {
             of_device.additions.live.clear();
@@ -244,13 +243,9 @@ impl Members {
                     && role_of(user).is_some()
                     && !self.is_overruled(dag, deed, user, author, level)
             }
+            // No class does this for somebody else: the device would get whatever keys the user gets.
             Act::AddDevice { user, .. } => {
-                role_of(user).is_some()
-                    && (author.is_of(user)
-                        || (may(user)
-                            && !self.roles_aside(dag, deed, user, level).any(|other| {
-                                other.act.role().is_some_and(|role| role as Class >= author.class)
-                            })))
+                role_of(user).is_some() && (author.is_of(user) || author.class == ROOT_CLASS)
             }
             Act::RemoveUser { user, .. } => role_of(user).is_some() && may(user),
             Act::RemoveDevice { device, .. } => {
@@ -306,10 +301,9 @@ impl Members {
         let by_user =
             |user: &UserId| self.users.get(user).is_some_and(|of_user| of_user.devices.iter().any(by_device));
         let role_given = |user: &UserId| {
-            self.users.get(user).is_some_and(|of_user| {
-                let said = |list| self.aside(dag, list, deed.node).next().is_some();
-                said(&of_user.roles.all) || said(&of_user.additions.all)
-            })
+            self.users
+                .get(user)
+                .is_some_and(|of_user| self.aside(dag, &of_user.roles.all, deed.node).next().is_some())
         };
         match &deed.act {
             Act::RemoveDevice { device, .. } => by_device(device),

@@ -94,8 +94,6 @@ pub(super) struct Said {
 pub(super) struct OfUser {
     pub(super) roles: Said,
     pub(super) removals: Said,
-    /// `AddDevice` of the user.
-    pub(super) additions: Said,
     /// Devices certified for it.
     pub(super) devices: Arc<BTreeSet<DeviceId>>,
 }
@@ -168,14 +166,11 @@ impl Members {
                 }
             }
         }
-        let list = match &act {
-            Act::AddUser { user, .. } | Act::SetRole { user, .. } => &mut self.user(*user).roles,
-            Act::AddDevice { user, .. } => &mut self.user(*user).additions,
-            Act::RemoveUser { user, .. } => &mut self.user(*user).removals,
-            Act::RemoveDevice { device, .. } => &mut self.devices.entry(*device).or_default().removals,
-        };
-        list.all.push(index);
-        let before = list.all.len().checked_sub(2).map(|before| list.all[before]);
+        let list = self.list_of(&act).map(|list| {
+            list.all.push(index);
+            &list.all
+        });
+        let before = list.and_then(|all| all.len().checked_sub(2).map(|before| all[before]));
         let covers = before.is_none_or(|before| {
             let before = &self.deeds[before];
             before.covers && dag.past(node).contains(dag.node(before.node))
@@ -187,6 +182,16 @@ impl Members {
         self.users.entry(user).or_default()
     }
 
+    /// Where an operation is listed besides under the devices that it certifies.
+    fn list_of(&mut self, act: &Act) -> Option<&mut Said> {
+        Some(match act {
+            Act::AddUser { user, .. } | Act::SetRole { user, .. } => &mut self.user(*user).roles,
+            Act::AddDevice { .. } => return None,
+            Act::RemoveUser { user, .. } => &mut self.user(*user).removals,
+            Act::RemoveDevice { device, .. } => &mut self.devices.entry(*device).or_default().removals,
+        })
+    }
+
     /// Puts a deed that counts on some level where the queries look for it.
     pub(super) fn enliven(&mut self, index: usize) {
         let act = self.deeds[index].act.clone();
@@ -196,13 +201,9 @@ impl Members {
                 live.push(index);
             }
         }
-        let live = match &act {
-            Act::AddUser { user, .. } | Act::SetRole { user, .. } => &mut self.user(*user).roles.live,
-            Act::AddDevice { user, .. } => &mut self.user(*user).additions.live,
-            Act::RemoveUser { user, .. } => &mut self.user(*user).removals.live,
-            Act::RemoveDevice { device, .. } => &mut self.devices.entry(*device).or_default().removals.live,
-        };
-        live.push(index);
+        if let Some(list) = self.list_of(&act) {
+            list.live.push(index);
+        }
     }
 
     /// Whether a deed held already shows this certificate for this user, so that it is good.

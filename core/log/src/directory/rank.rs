@@ -1,7 +1,7 @@
 //! Ranks: who outranks whom, and at which level an entry is judged.
 //!
 //! A rank is a class (root 4, owner 3, admin 2, writer 1, reader 0) and, inside a user, seniority:
-//! depth 0 for devices named by `AddUser` or added by a higher class, else one more than that of
+//! depth 0 for devices named by `AddUser` or added by the root, else one more than that of
 //! the device of the same user that added it, at most [`DEPTH_MAX`]. Levels number the ranks from
 //! the top: 0 for the root, then one for each class and depth.
 

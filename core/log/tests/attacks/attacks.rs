@@ -237,6 +237,25 @@ fn a_stolen_senior_device_is_removed_by_a_junior_only_for_what_knows_of_it() {
 }
 
 #[test]
+fn an_admin_gives_a_member_a_device_in_vain() {
+    let (mut world, head) = World::new(42);
+    // In its name it would read and write whatever the member may, in circles the admin is not in too.
+    let planted = Op::AddDevice { user: world.user(WRITER), cert: world.cert(STRANGER, WRITER) };
+    let planted = world.directory_entry(ADMIN, &[head], vec![planted]);
+    world.write(STRANGER, planted);
+    let own = Op::AddDevice { user: world.user(WRITER), cert: world.cert(SPARE, WRITER) };
+    let own = world.directory_entry(WRITER, &[planted], vec![own]);
+    let kept = world.write(SPARE, own);
+    for place in world.assert_counts(&[kept]) {
+        let directory = place.log.directory();
+        assert_eq!(directory.role(&world.device(STRANGER)), None);
+        let recipients = directory.recipients(&CircleId::WORKSPACE);
+        assert!(recipients.iter().any(|(device, _)| *device == world.device(SPARE)));
+        assert!(recipients.iter().all(|(device, _)| *device != world.device(STRANGER)), "nobody gives it keys");
+    }
+}
+
+#[test]
 fn two_admins_cannot_remove_each_other_and_an_owner_decides() {
     let (mut world, head) = World::new(10);
     let one = world.directory_entry(ADMIN, &[head], vec![world.remove(OTHER, vec![])]);

@@ -1,10 +1,13 @@
 //! One turn of a session: what came in, and what goes out because of it. May block on storage.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
 use tidelog_log::frames::{BoxId, Closing};
-use tidelog_log::session::{Session, SessionError, Turn};
+use tidelog_log::session::{Session, Turn};
+
+use crate::mailbox::Mailboxes;
 
 /// What a session must hear of.
 #[derive(Debug)]
@@ -15,8 +18,8 @@ pub(super) enum Input {
     Look,
     /// Another session of the workspace sent this.
     Signal(Arc<[u8]>),
-    /// Letters in boxes that the session watches.
-    Letters(Vec<(BoxId, u32, Vec<u8>)>),
+    /// There may be letters in these boxes after those that the session was told.
+    News(HashMap<BoxId, u32>),
     /// The relay ends the session.
     Close(Closing),
 }
@@ -28,29 +31,42 @@ impl Input {
     }
 }
 
-/// Lets a session hear of something, and do about it what one turn has time for.
-pub(super) fn take(session: &mut Session, input: Input, now_ms: u64) -> Turn {
-    let fed = feed(session, input, now_ms);
-    session.drive(fed, now_ms)
-}
-
-fn feed(session: &mut Session, input: Input, now_ms: u64) -> Result<(), SessionError> {
-    match input {
+/// Lets a session hear of something, and do about it what one turn has time for. Of boxes with news,
+/// `watched` gets the last letter that the session was told.
+pub(super) fn take(
+    session: &mut Session,
+    input: Input,
+    mail: &Mailboxes,
+    watched: &mut HashMap<BoxId, u32>,
+    now_ms: u64,
+) -> Turn {
+    let fed = match input {
         Input::Message(message) => session.receive(&message, now_ms),
         Input::Look => session.poke(now_ms),
         Input::Signal(message) => {
             session.signal(message.to_vec());
             Ok(())
         }
-        Input::Letters(letters) => {
-            for (mailbox, slot, letter) in letters {
-                session.push_mail(mailbox, slot, letter);
-            }
+        Input::News(boxes) => {
+            *watched = boxes;
+            push_news(session, mail, watched);
             Ok(())
         }
         Input::Close(closing) => {
             session.close(Some(closing), now_ms);
             Ok(())
+        }
+    };
+    session.drive(fed, now_ms)
+}
+
+/// Hands a session the letters that it was not told of yet. It may have had those that were there when
+/// it came.
+fn push_news(session: &mut Session, mail: &Mailboxes, watched: &mut HashMap<BoxId, u32>) {
+    for (mailbox, told) in watched {
+        for (slot, letter) in mail.news(*mailbox, *told) {
+            *told = slot;
+            session.push_mail(*mailbox, slot, letter);
         }
     }
 }

@@ -197,3 +197,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn all_boxes_that_are_over_go_in_one_sweep_and_the_others_stay() {
+    let desk = Desk::new();
+    let many = u8::try_from(3 * PURGED_AT_ONCE + 1).expect("small");
+    for number in 0..many {
+        let end = if number % 2 == 0 { NOW_MS + 10 } else { NOW_MS + 1000 };
+        desk.mail.open(MINE, BoxId([number; 16]), token_hash(), end).expect("opens");
+    }
+    desk.clock.advance(10);
+    let left = usize::from(many / 2);
+    assert_eq!((desk.mail.purge(), desk.files()), (left, left));
+    assert_eq!(desk.reloaded().purge(), left);
+}

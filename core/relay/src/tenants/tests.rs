@@ -1,6 +1,8 @@
 //! How workspaces open, close, and leave.
 
+use tidelog_log::directory::Role;
 use tidelog_log::env::ManualClock;
+use tidelog_log::log::Draft;
 use tidelog_log::storage::MemoryStorage;
 use tidelog_log::testing::TestWorkspace;
 
@@ -135,22 +137,73 @@ fn the_log_tells_that_it_grew() {
     assert!(grown.has_changed().expect("open"));
 }
 
+/// A log with four entries: the two of [`fill`], one of a user's data, and one of the directory.
+fn source(workspace: &TestWorkspace) -> Log {
+    let source = workspace.founder_log(Arc::new(MemoryStorage::new()), 1);
+    let admission = Draft::directory(workspace.device(0), vec![workspace.add_user(1, Role::Writer)]);
+    source
+        .commit_blocking(vec![workspace.draft(0, StreamId([7; 16]), vec![1; 300]), admission])
+        .expect("commits");
+    source
+}
+
+fn entry(source: &Log, arrival: u64) -> Entry {
+    source.entry_at(arrival).expect("reads").expect("held")
+}
+
+/// A tenant that holds the first two entries of its workspace and has room for so many more bytes.
+fn with_room(workspace: &TestWorkspace, room: u64) -> Tenant {
+    let log = workspace.empty_log(Arc::new(MemoryStorage::new()), 2);
+    let mut tenant = Tenant::new(log, u64::MAX, Arc::new(Metrics::default()));
+    fill(&tenant, workspace);
+    tenant.quota_bytes = tenant.log.disk_bytes().expect("reads") + room;
+    tenant
+}
+
 #[test]
 fn a_workspace_takes_what_fits_its_quota_and_not_a_byte_more() {
-    for (spare, stored) in [(0, 1), (1, 0)] {
-        let mut house = House::new();
-        let workspace = TestWorkspace::new(1);
-        let source = workspace.founder_log(Arc::new(MemoryStorage::new()), 1);
-        let entry = source.entry_at(1).expect("reads").expect("held");
-        let empty = house.tenants.open(workspace.id(), true).expect("opens");
-        let exact = empty.log.disk_bytes().expect("reads") + entry.len() as u64;
-        drop(empty);
-        house.sweep_after(WORKSPACE_IDLE_MS);
-        house.tenants.quota_bytes = exact - spare;
-        let tenant = house.tenants.open(workspace.id(), true).expect("opens");
-        let receipt = Replica::receive(&*tenant, vec![entry.clone()]).expect("answers");
+    let workspace = TestWorkspace::new(1);
+    let data = entry(&source(&workspace), 3);
+    let exact = data.len() as u64;
+    for (room, stored) in [(exact, 1), (exact - 1, 0)] {
+        let receipt = Replica::receive(&with_room(&workspace, room), vec![data.clone()]).expect("answers");
         assert_eq!(receipt.stored.len(), stored);
         assert!(receipt.refused.iter().all(|refused| refused.fault == Fault::Quota));
         assert_eq!(receipt.refused.len(), 1 - stored);
     }
+}
+
+#[test]
+fn who_fills_the_quota_can_still_be_removed() {
+    let workspace = TestWorkspace::new(1);
+    let source = source(&workspace);
+    let (data, directory) = (entry(&source, 3), entry(&source, 4));
+    let tenant = with_room(&workspace, 0);
+    let receipt = Replica::receive(&tenant, vec![data.clone(), directory.clone()]).expect("answers");
+    assert_eq!(receipt.stored.len(), 1);
+    assert!(tenant.position(&directory.id()).expect("reads").is_some());
+    let refused: Vec<_> = receipt.refused.iter().map(|refused| (refused.entry, refused.fault)).collect();
+    assert_eq!(refused, [(data.id(), Fault::Quota)]);
+}
+
+#[test]
+fn what_the_directory_has_beyond_the_quota_has_an_end() {
+    let workspace = TestWorkspace::new(1);
+    let source = source(&workspace);
+    let tenant = with_room(&workspace, 0);
+    let most = tenant.quota_bytes + DIRECTORY_RESERVE_BYTES;
+    Replica::receive(&tenant, vec![entry(&source, 4)]).expect("answers");
+    let mebibyte = || workspace.draft(0, StreamId::DIRECTORY, vec![1; 1024 * 1024]);
+    let mut stored = 0;
+    for arrival in 5..=5 + DIRECTORY_RESERVE_BYTES / (1024 * 1024) {
+        source.commit_blocking(vec![mebibyte()]).expect("commits");
+        let receipt = Replica::receive(&tenant, vec![entry(&source, arrival)]).expect("answers");
+        stored += receipt.stored.len();
+        assert_eq!(receipt.refused.len(), 1 - receipt.stored.len());
+        assert!(receipt.refused.iter().all(|refused| refused.fault == Fault::Quota));
+    }
+    let used = tenant.log.disk_bytes().expect("reads");
+    assert!(stored > 0 && used <= most + 1024 * 1024, "{stored} entries, {used} of {most} bytes");
+    let last = entry(&source, 5 + DIRECTORY_RESERVE_BYTES / (1024 * 1024));
+    assert_eq!(tenant.position(&last.id()).expect("reads"), None);
 }

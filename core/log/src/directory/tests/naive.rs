@@ -265,14 +265,8 @@ impl<'h> Naive<'h> {
             }
             Act::AddDevice { device } => {
                 let user = device % USERS;
-                let now = self.role(user, past, at);
-                let raised_aside = self.ops(u64::MAX).into_iter().any(|other| {
-                    self.gives_role(other).is_some_and(|(of, role)| of == user && role as u8 >= by.1)
-                        && self.aside(other.0, op.0)
-                        && self.decided_before(other.0, at)
-                        && self.counts(other, at)
-                });
-                now.is_some() && (own(user) || (below(now) && !raised_aside))
+                let by_root = by.0.is_none();
+                self.role(user, past, at).is_some() && (own(user) || by_root || !checked)
             }
             Act::RemoveUser { user, .. } => {
                 let now = self.role(user, past, at);

@@ -186,36 +186,25 @@ fn a_user_is_named_by_its_first_certificate_and_all_must_be_good() {
 }
 
 #[test]
-fn a_device_is_added_by_its_own_user_or_a_higher_class() {
-    let (mut fixture, [_, mut admin, mut writer, mut reader]) = peopled();
+fn a_device_is_added_by_its_own_user_or_the_root_and_by_nobody_else_however_high() {
+    let (mut fixture, [mut owner, mut admin, mut writer, mut reader]) = peopled();
     let user = fixture.user(&writer);
-    let (own, by_admin, by_reader) = (Author::new(5), Author::new(6), Author::new(7));
+    let (own, foreign, by_root) = (Author::new(5), [6, 7, 8].map(Author::new), Author::new(9));
     let add = |device: &Author| Op::AddDevice { user, cert: device.cert(&fixture.workspace, &user) };
-    let ops = [add(&own), add(&by_admin), add(&by_reader)];
-    for (author, op) in [&mut writer, &mut admin, &mut reader].into_iter().zip(ops) {
+    let (by_itself, at_last) = (add(&own), add(&by_root));
+    let by_others = foreign.each_ref().map(add);
+    fixture.write(&mut writer, vec![by_itself]);
+    for (author, op) in [&mut owner, &mut admin, &mut reader].into_iter().zip(by_others) {
         fixture.write(author, vec![op]);
     }
-    assert_eq!(role(&fixture, &own), Some(Role::Writer));
-    assert_eq!(role(&fixture, &by_admin), Some(Role::Writer));
-    assert_eq!(role(&fixture, &by_reader), None);
-    assert_eq!(fixture.directory.device(&by_admin.id()).expect("active").added_by, admin.id());
-}
-
-#[test]
-fn a_device_slipped_in_from_below_does_not_rise_with_its_user() {
-    let (mut fixture, [mut owner, mut admin, ..]) = peopled();
-    let (joiner, early, late) = (Author::new(5), Author::new(6), Author::new(7));
-    let user = fixture.user(&joiner);
-    let add = fixture.add_user(Role::Writer, &[&joiner]);
-    fixture.write(&mut admin, vec![add]);
-    let seen = Op::AddDevice { user, cert: early.cert(&fixture.workspace, &user) };
-    let old = fixture.write(&mut admin, vec![seen]);
-    let raise = fixture.add_user(Role::Admin, &[&joiner]);
-    fixture.write(&mut owner, vec![raise]);
-    let slipped = Op::AddDevice { user, cert: late.cert(&fixture.workspace, &user) };
-    fixture.write_under(&mut admin, vec![old], vec![slipped]);
-    assert_eq!(role(&fixture, &early), Some(Role::Admin));
-    assert_eq!(role(&fixture, &late), None);
+    fixture.root_writes(vec![at_last]);
+    for device in [&own, &by_root] {
+        assert_eq!(role(&fixture, device), Some(Role::Writer));
+    }
+    for device in &foreign {
+        assert_eq!(role(&fixture, device), None);
+    }
+    assert_eq!(fixture.directory.device(&by_root.id()).expect("active").added_by, fixture.root.id());
 }
 
 #[test]
