@@ -113,6 +113,20 @@ impl Branches {
     }
 }
 
+/// A chain of which it is known what counts.
+struct Judged {
+    /// As it was before.
+    chain: index::Chain,
+    branches: Branches,
+    verdicts: HashMap<EntryId, Option<Exclusion>>,
+}
+
+impl Judged {
+    fn counts(&self, id: &EntryId) -> bool {
+        self.verdicts[id].is_none()
+    }
+}
+
 /// What judging a chain needs of the directory, looked up once.
 struct Bench<'d> {
     directory: &'d Directory,
@@ -174,21 +188,62 @@ impl Stage<'_> {
         if self.dirty.is_empty() {
             return Ok(());
         }
-        // Stream zero last: what is kept there depends on the tips of all others.
-        while let Some(key) = self.dirty.pop_last() {
-            self.judge_chain(key)?;
+        // What stays of stream zero depends on what counts in all chains, others of stream zero too. So
+        // all are judged before it is asked what stays: the order of the devices must not matter.
+        let (mut zero, mut lost) = (BTreeMap::new(), !touched.is_empty());
+        loop {
+            while let Some(key) = self.dirty.pop_last() {
+                let Some(judged) = self.judge_chain(&key)? else { continue };
+                lost |= self.has_lost(&key, &judged);
+                if key.0 == StreamId::DIRECTORY {
+                    let chain = index::Chain {
+                        tips: judged.branches.ends(|id| judged.counts(id)),
+                        ..judged.chain.clone()
+                    };
+                    self.chains.insert(key, chain);
+                    zero.insert(key, judged);
+                } else {
+                    self.conclude(key, &judged, |id| judged.counts(id));
+                }
+            }
+            // What a void entry stayed for may not count any more.
+            if !std::mem::take(&mut lost) {
+                break;
+            }
+            self.dirty = self.void_chains();
+            self.dirty.retain(|key| !zero.contains_key(key));
+        }
+        for (key, judged) in zero {
+            let built_on: HashSet<EntryId> = judged
+                .branches
+                .order
+                .iter()
+                .filter(|id| !judged.counts(id) && self.is_built_on(id))
+                .copied()
+                .collect();
+            self.conclude(key, &judged, |id| judged.counts(id) || built_on.contains(id));
         }
         self.drop_withheld()
     }
 
-    fn judge_chain(&mut self, key: ChainKey) -> Result<(), LogError> {
-        let Some(chain) = self.chain(&key).cloned() else { return Ok(()) };
+    /// Whether something at the tips that counted does so no more.
+    fn has_lost(&self, key: &ChainKey, judged: &Judged) -> bool {
+        let before = self.committed.get(key).map_or(&[][..], |chain| &chain.tips);
+        before.iter().any(|tip| judged.verdicts.get(&tip.id).is_some_and(Option::is_some))
+    }
+
+    /// Says of each entry of a chain whether it counts.
+    fn judge_chain(&self, key: &ChainKey) -> Result<Option<Judged>, LogError> {
+        let Some(chain) = self.chain(key).cloned() else { return Ok(None) };
         let branches = self.branches(&chain.ends)?;
-        let mut bench = Bench::new(&self.directory, &key, &branches);
-        let verdicts: HashMap<EntryId, Option<Exclusion>> =
-            branches.order.iter().map(|id| (*id, bench.judge(&branches, id))).collect();
-        let counts = |id: &EntryId| verdicts[id].is_none();
-        let stays = |id: &EntryId| counts(id) || (key.0 == StreamId::DIRECTORY && self.is_built_on(id));
+        let mut bench = Bench::new(&self.directory, key, &branches);
+        let verdicts = branches.order.iter().map(|id| (*id, bench.judge(&branches, id))).collect();
+        Ok(Some(Judged { chain, branches, verdicts }))
+    }
+
+    /// Sets the tips of a chain by what stays of it, and notes what became of its entries.
+    fn conclude(&mut self, key: ChainKey, judged: &Judged, stays: impl Fn(&EntryId) -> bool) {
+        let Judged { chain, branches, verdicts } = judged;
         let tips = branches.ends(stays);
         let offered: HashSet<EntryId> = tips.iter().flat_map(|tip| branches.back_from(tip.id)).collect();
         let is_kept = |id: &EntryId| {
@@ -206,7 +261,6 @@ impl Stage<'_> {
             }
         }
         self.chains.insert(key, index::Chain { number: chain.number, tips, ends });
-        Ok(())
     }
 
     /// Whether an entry that counts has this entry of the directory in its past.

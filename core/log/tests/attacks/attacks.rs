@@ -132,6 +132,39 @@ fn what_a_removed_admin_does_aside_is_void_and_its_accomplices_write_nothing() {
 }
 
 #[test]
+fn what_is_written_in_stream_zero_under_a_void_entry_keeps_that_nowhere_whoever_wrote_it() {
+    for above in [Some(true), Some(false), None] {
+        let (mut world, head) = World::new(44);
+        let admin = world.device(ADMIN);
+        // The admin itself, or somebody it adds whose id is above its own, or below.
+        let author = above.map_or(ADMIN, |above| {
+            let mut strangers = STRANGER..u8::MAX;
+            strangers.find(|number| (world.device(*number) > admin) == above).expect("either is soon found")
+        });
+        let ops = above.map(|_| world.workspace.add_user(author, Role::Writer)).into_iter().collect();
+        let planted = world.directory_entry(ADMIN, &[head], ops);
+        world.write_in(StreamId::DIRECTORY, author, planted);
+        let grown = world.entries.len();
+        let op = world.remove(ADMIN, vec![]);
+        let removed = world.directory_entry(OWNER, &[head], vec![op]);
+        let after = world.write(WRITER, removed);
+        let places = world.assert_counts(&[after]);
+        // All of it in one delivery, after the removal and before it.
+        let (late, at_once) = (world.relay(50), world.relay(51));
+        late.deliver(&world.since(grown), 0);
+        let common = grown - 2;
+        late.deliver(&world.entries[..common], 0);
+        late.deliver(&world.since(grown), 0);
+        late.take(world.entries[common..grown].to_vec());
+        at_once.take(world.entries.clone());
+        for place in [&late, &at_once] {
+            assert_eq!(place.root(), places[0].root());
+            assert!(place.log.frontier().0.tips(&StreamId::DIRECTORY, &admin).is_empty(), "nobody offers it");
+        }
+    }
+}
+
+#[test]
 fn a_void_entry_that_an_honest_one_builds_on_stays_where_all_can_get_it() {
     let (mut world, head) = World::new(6);
     let add = world.workspace.add_user(STRANGER, Role::Writer);
@@ -251,7 +284,10 @@ fn an_admin_gives_a_member_a_device_in_vain() {
         assert_eq!(directory.role(&world.device(STRANGER)), None);
         let recipients = directory.recipients(&CircleId::WORKSPACE);
         assert!(recipients.iter().any(|(device, _)| *device == world.device(SPARE)));
-        assert!(recipients.iter().all(|(device, _)| *device != world.device(STRANGER)), "nobody gives it keys");
+        assert!(
+            recipients.iter().all(|(device, _)| *device != world.device(STRANGER)),
+            "nobody gives it keys"
+        );
     }
 }
 

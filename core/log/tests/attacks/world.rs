@@ -115,7 +115,12 @@ impl World {
 
     /// A data entry under any entry of the directory.
     pub(crate) fn write(&mut self, author: u8, auth: EntryId) -> EntryId {
-        let header = self.header(author, Kind::Data, STREAM, auth);
+        self.write_in(STREAM, author, auth)
+    }
+
+    /// A data entry in any stream.
+    pub(crate) fn write_in(&mut self, stream: StreamId, author: u8, auth: EntryId) -> EntryId {
+        let header = self.header(author, Kind::Data, stream, auth);
         let payload = vec![u8::try_from(self.entries.len() % 256).expect("a byte"); 40];
         self.seal(author, header, payload)
     }
