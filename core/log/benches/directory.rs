@@ -74,12 +74,13 @@ fn fill(workspace: &TestWorkspace, storage: Arc<dyn Storage>) -> Vec<Entry> {
     for number in 0..USERS {
         let of = user(number);
         let first = cert(workspace, number, &of);
-        operations.push(Op::AddUser { user: of, role: Role::Writer, certs: vec![first] });
-        operations.push(Op::AddDevice { user: of, cert: cert(workspace, number + USERS, &of) });
+        operations.push((None, Op::AddUser { user: of, role: Role::Writer, certs: vec![first] }));
+        let second = cert(workspace, number + USERS, &of);
+        operations.push((Some(number), Op::AddDevice { user: of, cert: second }));
     }
     for number in 0..u32::try_from(OPERATIONS - operations.len()).expect("small") {
         let one = number * 7 % USERS;
-        operations.push(match number % 10 {
+        let op = match number % 10 {
             0..4 => Op::SetRole {
                 user: user(one),
                 role: if (number / USERS).is_multiple_of(2) { Role::Admin } else { Role::Writer },
@@ -91,10 +92,12 @@ fn fill(workspace: &TestWorkspace, storage: Arc<dyn Storage>) -> Vec<Entry> {
                 wraps: vec![Wrap { device: device(one).device(), enc: [0; 32], ct: [0; 48] }],
             },
             _ => Op::RelaySet { relay_pk: [1; 32], url: format!("wss://relay/{number}") },
-        });
+        };
+        operations.push((None, op));
     }
-    for op in operations {
-        log.commit_blocking(vec![Draft::directory(workspace.device(0), vec![op])]).expect("commits");
+    for (by, op) in operations {
+        let signer = by.map_or_else(|| workspace.device(0), |number| Arc::new(device(number)));
+        log.commit_blocking(vec![Draft::directory(signer, vec![op])]).expect("commits");
     }
     for number in 0..5_000_u32 {
         let signer = Arc::new(device(number % 10));
