@@ -20,7 +20,7 @@ use crate::ids::{DeviceId, EntryId, KeyId, StreamId, WorkspaceId};
 use crate::session::{Fault, Missing, Receipt, Refused};
 use crate::state::StateView;
 
-/// Branches that a chain may have; a device that forks more often is held at the ones it has.
+/// Branches of a chain that may count; a device that forks more often is held at the ones it has.
 pub const CHAIN_TIPS_MAX: usize = 16;
 
 /// Why an entry was refused.
@@ -317,10 +317,12 @@ impl<'s> Stage<'s> {
     /// The position of the entry before, if there is one; or why the chain does not fit.
     fn link(&self, header: &Header) -> Result<Result<Option<EntryId>, Stop>, LogError> {
         let chain = self.chain(&(header.stream, header.author));
-        let tips = chain.map_or(&[][..], |chain| &chain.ends);
-        let link = match tips.iter().find(|tip| tip.id == header.prev) {
-            Some(tip) => Some(Link { seq: tip.seq, position: tip.position }),
-            None if tips.len() >= CHAIN_TIPS_MAX => return Ok(Err(Stop::Refused(Rejection::Branches))),
+        let ends = chain.map_or(&[][..], |chain| &chain.ends);
+        // Only branches that count: no number of others may shut out the one that a cut names.
+        let branches = chain.map_or(0, |chain| chain.tips.len());
+        let link = match ends.iter().find(|end| end.id == header.prev) {
+            Some(end) => Some(Link { seq: end.seq, position: end.position }),
+            None if branches >= CHAIN_TIPS_MAX => return Ok(Err(Stop::Refused(Rejection::Branches))),
             None if header.seq == 1 => return Ok(Ok(None)),
             None => self.held_link(header)?,
         };

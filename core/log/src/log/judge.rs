@@ -5,7 +5,9 @@
 //! [`Directory::limits`]. The tips of a chain are the last entries that count, one on each branch;
 //! in stream zero an entry of the directory also stays below a tip if an entry that counts builds on
 //! it. What lies past the tips is **withheld**: not offered to anybody, and not taken from anybody;
-//! what was stored before stays on disk and counts again when the directory says so.
+//! what was stored before stays on disk and counts again when the directory says so. Only what is at
+//! or before a cut by its number is taken and stored, withheld, as long as the entry that the cut
+//! names is not held: it tells which of several branches counts.
 //!
 //! Chains of devices that nobody limits are not judged at all: their entries are, one by one, when
 //! they arrive.
@@ -119,6 +121,8 @@ struct Judged {
     chain: index::Chain,
     branches: Branches,
     verdicts: HashMap<EntryId, Option<Exclusion>>,
+    /// Those that do not count now, and may once the entry that a cut names is held.
+    in_doubt: HashSet<EntryId>,
 }
 
 impl Judged {
@@ -148,6 +152,23 @@ impl<'d> Bench<'d> {
             granted: (granted, up_to(granted)),
             may_write: HashMap::new(),
         }
+    }
+
+    /// Whether an entry that was judged may count yet: nothing but cuts whose entries are not held is
+    /// against it.
+    fn is_in_doubt(&self, branches: &Branches, id: &EntryId) -> bool {
+        let header = &branches.links[id].header;
+        let passes = |cut: Option<(u64, EntryId)>, up_to: &HashSet<EntryId>| {
+            let is_open = |(seq, last)| header.seq <= seq && !branches.links.contains_key(&last);
+            branches.is_within(id, cut, up_to) || cut.is_some_and(is_open)
+        };
+        let may = self.may_write.get(&(header.auth, header.key_id)).is_some_and(|may| *may);
+        header.kind != Kind::Directory
+            && (may || passes(self.granted.0, &self.granted.1))
+            && self
+                .limits
+                .iter()
+                .all(|(limit, up_to)| passes(limit.cut, up_to) || !self.directory.binds(limit, header))
     }
 
     /// Why an entry does not count; `None` if it does.
@@ -237,17 +258,27 @@ impl Stage<'_> {
         let Some(chain) = self.chain(key).cloned() else { return Ok(None) };
         let branches = self.branches(&chain.ends)?;
         let mut bench = Bench::new(&self.directory, key, &branches);
-        let verdicts = branches.order.iter().map(|id| (*id, bench.judge(&branches, id))).collect();
-        Ok(Some(Judged { chain, branches, verdicts }))
+        let verdicts: HashMap<EntryId, Option<Exclusion>> =
+            branches.order.iter().map(|id| (*id, bench.judge(&branches, id))).collect();
+        let excluded = branches.order.iter().filter(|id| verdicts[id].is_some());
+        let in_doubt = excluded.filter(|id| bench.is_in_doubt(&branches, id)).copied().collect();
+        Ok(Some(Judged { chain, branches, verdicts, in_doubt }))
     }
 
     /// Sets the tips of a chain by what stays of it, and notes what became of its entries.
     fn conclude(&mut self, key: ChainKey, judged: &Judged, stays: impl Fn(&EntryId) -> bool) {
-        let Judged { chain, branches, verdicts } = judged;
+        let Judged { chain, branches, verdicts, in_doubt } = judged;
         let tips = branches.ends(stays);
         let offered: HashSet<EntryId> = tips.iter().flat_map(|tip| branches.back_from(tip.id)).collect();
+        // What is in doubt is stored: a chain comes in parts, and beside a fork no part without the cut
+        // could be taken else. So is what it follows.
+        let doubted = branches.ends(|id| in_doubt.contains(id));
+        let doubted: HashSet<EntryId> = doubted.iter().flat_map(|end| branches.back_from(end.id)).collect();
         let is_kept = |id: &EntryId| {
-            offered.contains(id) || self.keeps_all || matches!(branches.links[id].source, Source::Stored(_))
+            offered.contains(id)
+                || doubted.contains(id)
+                || self.keeps_all
+                || matches!(branches.links[id].source, Source::Stored(_))
         };
         let ends = branches.ends(is_kept);
         for id in &branches.order {

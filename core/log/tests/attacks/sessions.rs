@@ -6,12 +6,12 @@ use tidelog_log::crypto::noise::{Psk, RelaySecret};
 use tidelog_log::env::SeededRandom;
 use tidelog_log::frames::{BoxId, Closing, Code, MailError};
 use tidelog_log::ids::{DeviceId, WorkspaceId};
-use tidelog_log::log::Log;
+use tidelog_log::log::{Exclusion, Log};
 use tidelog_log::session::{Bans, Direction, Host, Letter, Member, Replica, Role, Session, SessionError};
 use tidelog_log::trie::Filter;
 use zeroize::Zeroizing;
 
-use super::world::{ADMIN, OTHER, OWNER, Place, WRITER, World};
+use super::world::{ADMIN, OTHER, OWNER, Place, STREAM, WRITER, World};
 
 struct OneWorkspace(Arc<Log>, Bans);
 
@@ -138,6 +138,29 @@ fn a_client_and_a_relay_agree_whoever_of_them_knows_of_the_removal() {
     assert_agree(&run(&mut at_relay(&world, (&holds, OTHER), &knows)), &knows, &holds);
     let (world, knows, holds) = divided(33);
     assert_agree(&run(&mut at_relay(&world, (&knows, OTHER), &holds)), &knows, &holds);
+}
+
+#[test]
+fn a_long_chain_to_a_cut_comes_in_parts_past_a_fork_that_only_one_replica_holds() {
+    let (mut world, head) = World::new(36);
+    let first = world.write(WRITER, head);
+    let fork = world.write(WRITER, head);
+    let forked = world.entries.len();
+    world.rewind(WRITER, STREAM, first);
+    // Each is signed, so that they are stored in several groups: only the last one holds the cut.
+    let last = (0..300).map(|_| world.write(WRITER, head)).last().expect("some");
+    let op = world.remove(WRITER, vec![world.cut(last)]);
+    world.directory_entry(OWNER, &[head], vec![op]);
+    let (knows, holds) = (world.replica(1), world.replica(2));
+    knows.take(world.entries[..forked].to_vec());
+    knows.take(world.entries[world.entries.len() - 1..].to_vec());
+    holds.take(world.entries.iter().filter(|entry| entry.id() != fork).cloned().collect());
+    assert_eq!((knows.counting().len(), holds.counting().len()), (2, 301));
+    let errors = run(&mut peers(&world, (&knows, ADMIN), (&holds, OTHER)));
+    assert!(errors.iter().all(Option::is_none), "{errors:?}");
+    assert_eq!(knows.root(), holds.root());
+    assert_eq!(knows.counting(), holds.counting());
+    assert_eq!(knows.reason(fork), Some(Exclusion::Fork));
 }
 
 #[test]
