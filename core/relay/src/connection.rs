@@ -230,7 +230,8 @@ impl Connection {
         };
         let taken = tokio::task::spawn_blocking(work).await;
         drop(permit);
-        let (session, turn, watched) = taken.inspect_err(|error| tracing::error!(%error, "a session failed")).ok()?;
+        let (session, turn, watched) =
+            taken.inspect_err(|error| tracing::error!(%error, "a session failed")).ok()?;
         self.shared.metrics.received_bytes_total.add(received);
         self.shared
             .metrics

@@ -4,7 +4,9 @@
 //! Each operation is repeated with the time of what it repeats, so it wins against nothing that the
 //! original did not win against: a write made elsewhere meanwhile is not lost. Deletes are repeated
 //! too, else an old write that arrives late would show for the newcomer alone. Changes of documents
-//! are repeated as they are, and are the same changes.
+//! are repeated as they are, and are the same changes: they build on each other, so a document that is
+//! there comes with its past, what was taken out of it included. Of one that was deleted nothing but the
+//! deletion is repeated; if somebody goes on writing to it, newcomers see it once it is repeated again.
 //!
 //! Items that a user owns can be repeated by that user's devices only; entries that wait, for their
 //! key or for their time, are not repeated.
@@ -99,6 +101,7 @@ impl Engine {
         let mut actions = match scope.policy {
             Policy::Lww if item.live => vec![Action::Put(item.body.clone())],
             Policy::Lww => Vec::new(),
+            Policy::Document if item.version.delete => Vec::new(),
             Policy::Document => read::document(self, scope, key, |open| {
                 let changes = open.changes().into_iter();
                 Ok(changes.map(|change| Action::Change(change.raw_bytes().to_vec())).collect())

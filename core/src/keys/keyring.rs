@@ -7,15 +7,15 @@
 //!
 //! A key that is known is good for reading. To **write**, an epoch must have been opened by a wrap
 //! made for that very epoch, so that an old key published again under a new number is not taken
-//! for a fresh one; and the key must be of one circle only, so that what is written with it belongs
-//! nowhere else.
+//! for a fresh one; the key must be of one circle only, so that what is written with it belongs
+//! nowhere else; and the epoch must hand on the circle's name key, or who comes later is shut out.
+
+mod plan;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use tidelog_log::directory::{
-    CircleSettings, Directory, Epoch, History, NextEpoch, Op, Role, SEALED_KEY_LEN, Wrap,
-};
+use tidelog_log::directory::{CircleSettings, Directory, Epoch, History, Op, Role};
 use tidelog_log::env::Random;
 use tidelog_log::ids::{CircleId, DeviceId, EntryId, KeyId, UserId, WorkspaceId};
 
@@ -23,6 +23,7 @@ use super::KEY_LEN;
 use super::device::KeyHolder;
 use super::epoch::{self, EpochKey, EpochLabel, NameKey};
 use crate::error::{Error, ErrorKind};
+use plan::{Plan, wraps};
 
 /// Why an epoch cannot be made or granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -59,7 +60,8 @@ pub(crate) struct Recipient {
 pub(crate) struct Learned {
     /// Whether there are keys that were not known before: waiting entries may open now.
     pub(crate) new_keys: bool,
-    /// Epochs whose author did not wrap the key committed to to this device, as far as that is news.
+    /// Epochs whose author did not wrap the key committed to to this device, or sealed another name
+    /// key under it than the circle's, as far as that is news.
     pub(crate) mismatched: Vec<EntryId>,
 }
 
@@ -69,11 +71,17 @@ pub(crate) struct Keyring {
     device: Arc<dyn KeyHolder>,
     workspace: WorkspaceId,
     keys: HashMap<KeyId, Arc<EpochKey>>,
+    /// The circles that keys were handed on for by somebody who has them. Anybody can publish the
+    /// commitment of another circle's key: such a key must not be handed on as one of this circle.
+    belong: HashSet<(CircleId, KeyId)>,
     /// Epochs whose wrap to this device was opened.
     opened: HashSet<(EntryId, KeyId)>,
     names: HashMap<CircleId, NameKey>,
     /// Epochs whose author did not wrap the key committed to to this device.
     mismatched: BTreeMap<EntryId, (DeviceId, KeyId)>,
+    /// Epochs whose key is held here and was tried on the circle's name key, with whoever made those
+    /// under which that is not sealed. Nobody does that who means well: who makes an epoch has the name.
+    tried: HashMap<EntryId, Option<DeviceId>>,
     /// The keys to write with, as of the directory with so many entries: the choice costs time.
     writers: HashMap<CircleId, KeyId>,
     learned_len: usize,
@@ -91,9 +99,11 @@ impl Keyring {
             device,
             workspace,
             keys: HashMap::new(),
+            belong: HashSet::new(),
             opened: HashSet::new(),
             names: HashMap::new(),
             mismatched: BTreeMap::new(),
+            tried: HashMap::new(),
             writers: HashMap::new(),
             learned_len: 0,
         }
@@ -131,16 +141,15 @@ impl Keyring {
         let epochs = directory.known_epochs(circle);
         let commits: HashMap<_, _> = epochs.iter().map(|epoch| (epoch.key_id, epoch.commit)).collect();
         // From the newest down: an epoch seals the keys of earlier ones.
-        for epoch in epochs.into_iter().rev() {
+        for epoch in epochs.iter().rev() {
             self.open_wraps(directory, epoch, learned);
             let Some(key) = self.keys.get(&epoch.key_id).cloned() else { continue };
             let label = self.label(epoch);
             for (previous, sealed) in &epoch.prev {
-                let Some(commit) = commits.get(previous).filter(|_| !self.keys.contains_key(previous)) else {
-                    continue;
-                };
+                let news = !self.belong.contains(&(*circle, *previous));
+                let Some(commit) = commits.get(previous).filter(|_| news) else { continue };
                 if let Ok(previous) = epoch::open_previous(&key, &label, commit, sealed) {
-                    self.insert(previous, learned);
+                    self.insert(*circle, previous, learned);
                 }
             }
             if !self.names.contains_key(circle)
@@ -149,6 +158,22 @@ impl Keyring {
                 self.names.insert(*circle, name);
             }
         }
+        if self.names.contains_key(circle) {
+            epochs.into_iter().for_each(|epoch| self.try_name(epoch, name_commit, learned));
+        }
+    }
+
+    /// Looks whether an epoch hands on the name key of its circle, which is held here.
+    fn try_name(&mut self, epoch: &Epoch, name_commit: &[u8; 32], learned: &mut Learned) {
+        let Some(key) = self.keys.get(&epoch.key_id).filter(|_| !self.tried.contains_key(&epoch.entry))
+        else {
+            return;
+        };
+        let sound = NameKey::open(key, &self.label(epoch), name_commit, &epoch.name_wrap).is_ok();
+        if !sound {
+            learned.mismatched.push(epoch.entry);
+        }
+        self.tried.insert(epoch.entry, (!sound).then_some(epoch.author));
     }
 
     fn open_wraps(&mut self, directory: &Directory, epoch: &Epoch, learned: &mut Learned) {
@@ -163,7 +188,7 @@ impl Keyring {
                 Ok(key) => {
                     self.opened.insert((epoch.entry, epoch.key_id));
                     self.mismatched.remove(&epoch.entry);
-                    self.insert(key, learned);
+                    self.insert(epoch.circle, key, learned);
                     return;
                 }
                 // Otherwise of another epoch with this key, or somebody else's grant.
@@ -175,10 +200,14 @@ impl Keyring {
         }
     }
 
-    /// The epochs that this device was to read and whose key it did not get, with whoever made them.
+    /// The epochs that this device was to read and whose key it did not get, and those that keep the
+    /// circle's name key from who comes later, with whoever made them.
     pub(crate) fn mismatched(&self) -> Vec<(EntryId, DeviceId)> {
         let lacking = self.mismatched.iter().filter(|(_, (_, key_id))| !self.keys.contains_key(key_id));
-        lacking.map(|(entry, (author, _))| (*entry, *author)).collect()
+        let lacking = lacking.map(|(entry, (author, _))| (*entry, *author));
+        let nameless = self.tried.iter().filter_map(|(entry, author)| Some((*entry, (*author)?)));
+        let all: BTreeMap<EntryId, DeviceId> = lacking.chain(nameless).collect();
+        all.into_iter().collect()
     }
 
     /// The circles whose databases this device can name, circle zero first, then by id.
@@ -187,7 +216,8 @@ impl Keyring {
         circles.into_iter().collect()
     }
 
-    fn insert(&mut self, key: EpochKey, learned: &mut Learned) {
+    fn insert(&mut self, circle: CircleId, key: EpochKey, learned: &mut Learned) {
+        self.belong.insert((circle, key.id()));
         learned.new_keys |= self.keys.insert(key.id(), Arc::new(key)).is_none();
     }
 
@@ -211,8 +241,8 @@ impl Keyring {
     }
 
     /// The key to write with: of the valid epochs opened here whose keys all devices of the circle
-    /// were given and nobody else but the root, nor with a later key that seals it, the one with the
-    /// highest number, then the smallest key id. `None` means that a new epoch has to be made first.
+    /// were given and nobody else but the root, nor with a later key that seals it, and that hand on the
+    /// name key, the one with the highest number, then the smallest key id. `None` means that a new epoch has to be made first.
     pub(crate) fn writer_key(&self, circle: &CircleId, directory: &Directory) -> Option<&Arc<EpochKey>> {
         let key_id = if directory.len() == self.learned_len {
             self.writers.get(circle).copied()
@@ -238,6 +268,7 @@ impl Keyring {
                 continue;
             }
             let fits = self.opened.contains(&(epoch.entry, epoch.key_id))
+                && !matches!(self.tried.get(&epoch.entry), Some(Some(_)))
                 && directory.circles_of_key(&epoch.key_id).len() == 1
                 && devices.difference(&readers).all(|device| Some(*device) == root);
             if fits && best.is_none_or(|best| (epoch.epoch, best.key_id) >= (best.epoch, epoch.key_id)) {
@@ -259,7 +290,7 @@ impl Keyring {
     ) -> Result<Op, KeyringError> {
         let recipients = members(directory, &CircleId::WORKSPACE);
         let plan = Plan::next(CircleId::WORKSPACE, CircleSettings::WORKSPACE, directory, recipients)?;
-        plan.epoch(name, &HashMap::new(), random)
+        plan.epoch(name, |_| None, random)
     }
 
     /// The operations that make a circle of a user who acts on one of its devices, with its first
@@ -280,7 +311,7 @@ impl Keyring {
         let root = directory.root().filter(|_| settings.for_root);
         recipients.extend(root.map(|root| Recipient { device: root.pk, kem: root.kem_pk }));
         let plan = Plan::next(circle, settings, directory, recipients)?;
-        let epoch = plan.epoch(&name, &HashMap::new(), random)?;
+        let epoch = plan.epoch(&name, |_| None, random)?;
         Ok(vec![Op::CircleNew { circle, settings, name_commit: name.commit() }, epoch])
     }
 
@@ -329,11 +360,18 @@ impl Keyring {
     ) -> Result<Op, KeyringError> {
         let name = self.names.get(&circle).ok_or(KeyringError::NoKey)?;
         let settings = directory.circle(&circle).ok_or(KeyringError::NoKey)?.settings;
-        Plan::next(circle, settings, directory, recipients)?.epoch(name, &self.keys, random)
+        let own = |key_id: &KeyId| self.key_of(&circle, key_id).cloned();
+        Plan::next(circle, settings, directory, recipients)?.epoch(name, own, random)
     }
 
-    /// The operations that give devices every newest key of a circle that this device holds;
-    /// earlier ones follow from these.
+    /// A key that is held here and is one of a circle.
+    fn key_of(&self, circle: &CircleId, key_id: &KeyId) -> Option<&Arc<EpochKey>> {
+        self.keys.get(key_id).filter(|_| self.belong.contains(&(*circle, *key_id)))
+    }
+
+    /// The operations that give devices every newest key of a circle that this device holds. Earlier
+    /// ones follow from these; those that do not, because whoever made a later one did not seal them
+    /// under it, are given too, unless newcomers must not have them.
     ///
     /// # Errors
     ///
@@ -347,15 +385,52 @@ impl Keyring {
     ) -> Result<Vec<Op>, KeyringError> {
         let newest = directory.next_epoch(&circle).ok_or(KeyringError::Epochs)?.prev;
         let mut grants = Vec::new();
+        let mut given = HashSet::new();
         for epoch in directory.epochs(&circle) {
-            if !newest.contains(&epoch.key_id) || !self.opened.contains(&(epoch.entry, epoch.key_id)) {
-                continue;
+            if newest.contains(&epoch.key_id) && self.opened.contains(&(epoch.entry, epoch.key_id)) {
+                grants.push(self.grant(epoch, recipients, random)?);
+                given.insert(epoch.key_id);
             }
-            let key = self.keys.get(&epoch.key_id).ok_or(KeyringError::NoKey)?;
-            let wraps = wraps(key, &self.label(epoch), recipients, random)?;
-            grants.push(Op::KeyGrant { circle, key_id: epoch.key_id, wraps });
         }
-        if grants.is_empty() { Err(KeyringError::NoKey) } else { Ok(grants) }
+        if grants.is_empty() {
+            return Err(KeyringError::NoKey);
+        }
+        let full = directory.circle(&circle).is_some_and(|circle| circle.settings.history == History::Full);
+        if full {
+            let lacking = self.out_of_reach(&directory.known_epochs(&circle), given);
+            for epoch in lacking {
+                grants.push(self.grant(epoch, recipients, random)?);
+            }
+        }
+        Ok(grants)
+    }
+
+    /// The epochs of a circle, oldest first as they are given, whose keys are held here and do not
+    /// follow from given keys.
+    fn out_of_reach<'e>(&self, epochs: &[&'e Epoch], mut reached: HashSet<KeyId>) -> Vec<&'e Epoch> {
+        let commits: HashMap<_, _> = epochs.iter().map(|epoch| (epoch.key_id, epoch.commit)).collect();
+        let mut lacking = Vec::new();
+        for epoch in epochs.iter().rev() {
+            let Some(key) = self.key_of(&epoch.circle, &epoch.key_id) else { continue };
+            if reached.insert(epoch.key_id) {
+                lacking.push(*epoch);
+            }
+            for (previous, sealed) in &epoch.prev {
+                let Some(commit) = commits.get(previous).filter(|_| !reached.contains(previous)) else {
+                    continue;
+                };
+                if epoch::open_previous(key, &self.label(epoch), commit, sealed).is_ok() {
+                    reached.insert(*previous);
+                }
+            }
+        }
+        lacking
+    }
+
+    fn grant(&self, epoch: &Epoch, to: &[Recipient], random: &dyn Random) -> Result<Op, KeyringError> {
+        let key = self.key_of(&epoch.circle, &epoch.key_id).ok_or(KeyringError::NoKey)?;
+        let wraps = wraps(key, &self.label(epoch), to, random)?;
+        Ok(Op::KeyGrant { circle: epoch.circle, key_id: epoch.key_id, wraps })
     }
 
     /// The operations that give a device of a user every key that this one holds, of the circles
@@ -377,66 +452,12 @@ impl Keyring {
         };
         for circle in directory.circles().into_iter().map(|circle| circle.id).filter(writes) {
             for epoch in directory.known_epochs(&circle) {
-                let Some(key) = self.keys.get(&epoch.key_id) else { continue };
-                let wraps = wraps(key, &self.label(epoch), &[recipient], random)?;
-                grants.push(Op::KeyGrant { circle, key_id: epoch.key_id, wraps });
+                if self.key_of(&circle, &epoch.key_id).is_some() {
+                    grants.push(self.grant(epoch, &[recipient], random)?);
+                }
             }
         }
         if grants.is_empty() { Err(KeyringError::NoKey) } else { Ok(grants) }
-    }
-}
-
-/// An epoch that is about to be made.
-struct Plan {
-    workspace: WorkspaceId,
-    circle: CircleId,
-    next: NextEpoch,
-    recipients: Vec<Recipient>,
-    history: History,
-}
-
-impl Plan {
-    fn next(
-        circle: CircleId,
-        settings: CircleSettings,
-        directory: &Directory,
-        recipients: Vec<Recipient>,
-    ) -> Result<Self, KeyringError> {
-        let next = directory.next_epoch(&circle).ok_or(KeyringError::Epochs)?;
-        Ok(Self { workspace: directory.workspace(), circle, next, recipients, history: settings.history })
-    }
-
-    /// The epoch, with the earlier keys that it must seal.
-    ///
-    /// An earlier key that this device cannot open is stood in for by random bytes: readers find that
-    /// these are not what was committed to, and nobody is kept from writing. Where who comes later must
-    /// not have it, there are zeros.
-    fn epoch(
-        self,
-        name: &NameKey,
-        known: &HashMap<KeyId, Arc<EpochKey>>,
-        random: &dyn Random,
-    ) -> Result<Op, KeyringError> {
-        let Self { workspace, circle, next, recipients, history } = self;
-        let key = EpochKey::generate(random);
-        let label = EpochLabel { workspace, circle, epoch: next.epoch, commit: key.commit() };
-        let seal_previous = |key_id: &KeyId| {
-            if history == History::FromJoin {
-                return (*key_id, [0; SEALED_KEY_LEN]);
-            }
-            let stand_in = || Arc::new(EpochKey::generate(random));
-            let previous = known.get(key_id).cloned().unwrap_or_else(stand_in);
-            (*key_id, epoch::seal_previous(&key, &label, key_id, &previous, random))
-        };
-        Ok(Op::KeyEpoch {
-            circle,
-            epoch: next.epoch,
-            key_id: key.id(),
-            commit: key.commit(),
-            name_wrap: name.seal(&key, &label, random),
-            prev: next.prev.iter().map(seal_previous).collect(),
-            wraps: wraps(&key, &label, &recipients, random)?,
-        })
     }
 }
 
@@ -451,19 +472,6 @@ pub(crate) fn devices_of(directory: &Directory, user: &UserId) -> Vec<Recipient>
 fn members(directory: &Directory, circle: &CircleId) -> Vec<Recipient> {
     let recipients = directory.recipients(circle).into_iter();
     recipients.map(|(device, kem)| Recipient { device, kem }).collect()
-}
-
-fn wraps(
-    key: &EpochKey,
-    label: &EpochLabel,
-    recipients: &[Recipient],
-    random: &dyn Random,
-) -> Result<Vec<Wrap>, KeyringError> {
-    let wrap = |recipient: &Recipient| {
-        epoch::wrap(key, label, &recipient.device, &recipient.kem, random)
-            .map_err(|_| KeyringError::Recipient(recipient.device))
-    };
-    recipients.iter().map(wrap).collect()
 }
 
 #[cfg(test)]

@@ -5,27 +5,46 @@ use std::sync::{Arc, Weak};
 use tidelog_log::frames::BoxId;
 
 use super::create::blocking;
+use super::desk::Owed;
 use super::{Inner, Workspace};
 use crate::error::{ErrorKind, Result};
 use crate::net::{MailDesk, OpenBox};
 
 impl Workspace {
-    /// Admits whoever asked, and takes them into the circles of the invite. Whoever is a member already
-    /// is taken nowhere: the invite, which may be over, did not bring them here.
+    /// Admits whoever asked, and takes them into the circles of the invite. Whoever is a member by
+    /// another invite is taken nowhere: this one, which may be over, did not bring them here.
     pub(super) async fn admit(&self, request: &str) -> Result<()> {
         let (desk, id) = (Arc::clone(&self.inner.desk), request.to_owned());
-        let directory = self.inner.engine.log.directory();
-        let newcomer = desk.asked(request).filter(|asked| !directory.is_member(&asked.request.device));
         blocking(move || desk.admit(&id)).await?;
-        let Some(asked) = newcomer else { return Ok(()) };
-        for circle in asked.request.circles {
-            self.add_to_circle(circle, asked.user, asked.request.role).await?;
+        let Some(asked) = self.inner.desk.asked(request) else { return Ok(()) };
+        for owed in self.inner.desk.owed().into_iter().filter(|owed| owed.user == asked.user) {
+            self.lead_on(&owed).await?;
         }
         Ok(())
     }
 
+    /// Takes those into the circles of their invites whose admission was interrupted.
+    pub(super) async fn finish_admissions(&self) {
+        for owed in self.inner.desk.owed() {
+            if let Err(error) = self.lead_on(&owed).await {
+                tracing::warn!(%error, "somebody who was admitted could not be taken into a circle");
+            }
+        }
+    }
+
+    /// Takes somebody who was admitted into the circles of its invite; into those that it is in already
+    /// once more, in case that was not finished.
+    async fn lead_on(&self, owed: &Owed) -> Result<()> {
+        for circle in &owed.circles {
+            let present = self.inner.engine.log.directory().role_in_circle(&owed.user, circle);
+            self.add_to_circle(*circle, owed.user, present.unwrap_or(owed.role)).await?;
+        }
+        self.inner.desk.settle(owed)
+    }
+
     /// Admits everybody whose invite says so.
     async fn admit_preapproved(&self) {
+        self.finish_admissions().await;
         for request in self.inner.desk.preapproved() {
             match self.admit(&request).await {
                 // Others were faster with the last use.

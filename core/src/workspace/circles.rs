@@ -30,7 +30,7 @@ const NAME: &str = "name";
 #[serde(default)]
 pub struct CircleOptions {
     /// What newcomers may read: everything, or what is written after they joined, with what is there
-    /// at that time written again for them.
+    /// at that time written again for them. Documents that are there come with their past.
     pub history: History,
     /// Whether the recovery words recover its data too.
     pub recoverable: bool,

@@ -44,6 +44,14 @@ pub(super) struct Asked {
     invite: String,
 }
 
+/// A user that an invite admitted, and the circles that it leads into.
+pub(super) struct Owed {
+    invite: String,
+    pub(super) user: UserId,
+    pub(super) role: Role,
+    pub(super) circles: Vec<CircleId>,
+}
+
 struct DeskState {
     local: Local,
     asked: BTreeMap<String, Asked>,
@@ -225,16 +233,47 @@ impl Desk {
             return Err(too_late(why));
         }
         let ops = self.admission(&asked)?;
-        self.change_invite(&asked.invite, |invite| invite.uses_left -= 1)?;
+        let user = asked.user.to_string();
+        self.change_invite(&asked.invite, |invite| {
+            invite.uses_left -= 1;
+            // There already if the admission was begun before and did not come to its end.
+            if !invite.circles.is_empty() && !invite.owed.contains(&user) {
+                invite.owed.push(user.clone());
+            }
+        })?;
         let admitted = commit(&self.engine, &self.engine.signer(), ops).and_then(|()| {
             let member = self.engine.log.directory().is_member(&asked.request.device);
             member.then_some(()).ok_or_else(not_allowed)
         });
         if admitted.is_err() {
-            self.change_invite(&asked.invite, |invite| invite.uses_left += 1)?;
+            self.change_invite(&asked.invite, |invite| {
+                invite.uses_left += 1;
+                invite.owed.retain(|owed| *owed != user);
+            })?;
         }
         self.engine.changed.send_modify(|count| *count += 1);
         admitted
+    }
+
+    /// Whoever was admitted and is still to come into the circles of its invite.
+    pub(super) fn owed(&self) -> Vec<Owed> {
+        let directory = self.engine.log.directory();
+        let mut all = Vec::new();
+        for invite in self.local().invites {
+            let Ok(role) = invite.role.parse() else { continue };
+            let users = invite.owed.iter().filter_map(|user| user.parse().ok());
+            // Others were about to be admitted, and were not.
+            for user in users.filter(|user| directory.user(user).is_some()) {
+                all.push(Owed { invite: invite.id.clone(), user, role, circles: invite.circles() });
+            }
+        }
+        all
+    }
+
+    /// Notes that somebody is in all circles of its invite.
+    pub(super) fn settle(&self, owed: &Owed) -> Result<()> {
+        let user = owed.user.to_string();
+        self.change_invite(&owed.invite, |invite| invite.owed.retain(|known| *known != user))
     }
 
     /// What is written to admit somebody.

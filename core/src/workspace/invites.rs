@@ -186,6 +186,7 @@ impl Workspace {
             uses_left: options.uses,
             withdrawn: false,
             circles: options.circles.iter().map(ToString::to_string).collect(),
+            owed: Vec::new(),
         };
         let invite = Invite::of(record.clone()).expect("a record made here makes sense");
         desk.keep(record)?;
@@ -238,11 +239,12 @@ impl Workspace {
         for relay in relays {
             self.sync(&relay).await?;
         }
+        self.finish_admissions().await;
         Ok(self.inner.desk.requests())
     }
 
-    /// Admits somebody who asks to join, takes them into the circles of the invite, and tells the relay of the invite, if it has one, so that
-    /// they can go on at once.
+    /// Admits somebody who asks to join, takes them into the circles of the invite, and tells the relay
+    /// of the invite, if it has one, so that they can go on at once.
     ///
     /// # Errors
     ///
@@ -252,8 +254,8 @@ impl Workspace {
     ///
     /// # Cancellation
     ///
-    /// Once begun, the admission takes place. Circles that are left out then are for
-    /// [`Workspace::add_to_circle`].
+    /// Once begun, the admission takes place. Circles that are left out then follow when this is called
+    /// again, or with the next [`Workspace::requests`].
     pub async fn approve(&self, request: &str) -> Result<()> {
         if self.inner.desk.asked(request).is_none() {
             self.requests().await?;

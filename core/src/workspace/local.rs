@@ -34,6 +34,9 @@ pub(crate) struct InviteRecord {
     /// The circles that the new user comes into, by id.
     #[serde(default)]
     pub(crate) circles: Vec<String>,
+    /// The users that it admitted and that are still to come into these circles, by id.
+    #[serde(default)]
+    pub(crate) owed: Vec<String>,
 }
 
 impl InviteRecord {

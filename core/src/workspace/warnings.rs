@@ -20,8 +20,8 @@ const CLOCK_BEHIND: &str = "entries of several users are in the future here, and
 const FORK: &str = "a device wrote twice in one place: it was copied and both copies are in use, or it is faulty; \
                     remove it from the workspace";
 
-const KEY_MISMATCH: &str = "a member published a key that does not open here as it should: what is sealed under it \
-                            cannot be read, and keys made since leave it out; ask that member";
+const KEY_MISMATCH: &str = "a member published keys that do not open as they should: what is sealed under them may \
+                            be closed to this device or to newcomers, and nobody honest writes with them; ask that member";
 
 const WITHHELD: &str = "a member has written or seen what no relay hands out: a relay keeps it back, or that member's \
                         device has not synced all of it; sync with another relay, or with the member";

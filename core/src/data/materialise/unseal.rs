@@ -66,7 +66,7 @@ impl Unseal for WorkspaceKeys {
         self.directory = directory.clone();
         let learned = self.keyring.write().unwrap_or_else(PoisonError::into_inner).learn(directory);
         for epoch in learned.mismatched {
-            tracing::warn!(%epoch, "a key epoch does not hold the key that its author committed to");
+            tracing::warn!(%epoch, "a key epoch does not hold the keys that its author committed to");
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tidelog_log::crypto::Signer;
-use tidelog_log::directory::{Body, DeviceCert, Role, user_id};
+use tidelog_log::directory::{Body, DeviceCert, SEALED_KEY_LEN, user_id};
 use tidelog_log::entry::{Entry, Header, Kind, payload_hash};
 use tidelog_log::env::SeededRandom;
 use tidelog_log::ids::StreamId;
@@ -318,4 +318,43 @@ fn an_old_key_published_again_under_a_new_number_is_not_written_with() {
     assert_eq!(newest, Some((3, first)));
     alice.learn(&world.directory);
     assert_eq!(world.writes_with(&alice), Some(latest));
+}
+
+#[test]
+fn an_epoch_that_shuts_newcomers_out_is_not_written_with_is_reported_and_shuts_nobody_out() {
+    let mut world = World::new();
+    let (mut alice, mut bob) = (world.owner(1), world.owner(2));
+    let first = world.first_epoch(&mut alice);
+    bob.learn(&world.directory);
+
+    let mut closed = bob.next_epoch(CIRCLE, &world.directory, &world.random).expect("makes");
+    if let Op::KeyEpoch { name_wrap, prev, .. } = &mut closed {
+        *name_wrap = [1; SEALED_KEY_LEN];
+        prev.iter_mut().for_each(|(_, sealed)| *sealed = [2; SEALED_KEY_LEN]);
+    }
+    let second = key_id(&closed);
+    let entry = world.write(&bob, vec![closed]);
+    assert_eq!(alice.learn(&world.directory), Learned { new_keys: true, mismatched: vec![entry] });
+    assert_eq!(alice.learn(&world.directory), Learned::default(), "told once");
+    assert_eq!(alice.mismatched(), [(entry, bob.device())]);
+    assert_eq!(world.writes_with(&alice), Some(first));
+
+    // Who comes while it is the newest one, and who comes after the next one of somebody honest.
+    for (seed, next) in [(3, false), (4, true)] {
+        if next {
+            world.epoch(&mut alice);
+        }
+        let mut newcomer = world.device(seed);
+        let mut ops = vec![world.add_user(&newcomer, Role::Writer)];
+        let to = [recipient(&newcomer)];
+        ops.extend(alice.grants(CIRCLE, &world.directory, &to, &world.random).expect("grants"));
+        assert_eq!(ops.len(), 3, "the key at the front, and the one behind the break");
+        world.write(&alice, ops);
+        newcomer.learn(&world.directory);
+        assert!(newcomer.get(&first).is_some() && newcomer.get(&second).is_some());
+        let stream = newcomer.name_key(&CIRCLE).map(|name| name.stream_id("main"));
+        assert_eq!(stream, Some(world.name.stream_id("main")));
+        alice.learn(&world.directory);
+        assert_eq!(world.writes_with(&newcomer), world.writes_with(&alice));
+    }
 }

@@ -172,6 +172,34 @@ async fn of_two_that_race_for_the_last_use_one_is_admitted() {
 }
 
 #[tokio::test]
+async fn who_was_admitted_before_an_interruption_comes_into_the_circles_of_its_invite_all_the_same() {
+    for again in [true, false] {
+        let world = World::new();
+        let ada = world.ada().await;
+        let circle = ada.create_circle("Board", CircleOptions::default()).await.expect("creates").id;
+        let invite = invite(&ada, |options| options.circles = vec![circle]).await;
+        let asking = world.ask(2, &invite, "Bob").await;
+        let request = ada.receive_request(&asking.request).await.expect("takes in");
+        // What `approve` does first.
+        ada.inner.desk.admit(&request.id).expect("admits");
+        let members = || ada.circles().expect("reads")[0].members.len();
+        assert_eq!(members(), 1);
+        world.clock.set(invite.expires_ms);
+        if again {
+            ada.approve(&request.id).await.expect("goes on, also after the end of the invite");
+        } else {
+            ada.requests().await.expect("goes on by itself");
+        }
+        assert_eq!(members(), 2);
+        // Once only: who is taken out later does not come back.
+        let bob = ada.members().expect("reads").into_iter().find(|member| member.role == Role::Writer);
+        ada.remove_from_circle(circle, bob.expect("a member").user).await.expect("removes");
+        ada.approve(&request.id).await.expect("has nothing to do");
+        assert_eq!(members(), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_request_waits_in_vain_once_its_invite_is_withdrawn_or_has_expired() {
     let world = World::new();
     let ada = world.ada().await;

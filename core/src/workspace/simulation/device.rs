@@ -240,6 +240,7 @@ impl Device {
             uses_left: 1,
             withdrawn: false,
             circles: Vec::new(),
+            owed: Vec::new(),
         };
         desk.change(|local| local.invites.push(record)).expect("a sound disk");
         link

@@ -1,6 +1,6 @@
 //! What members do who keep to the formats and not to the rules; and what looks like it.
 
-use tidelog_log::directory::Body;
+use tidelog_log::directory::{Body, SEALED_KEY_LEN};
 use tidelog_log::entry::{Entry, Header, Kind, payload_hash};
 use tidelog_log::ids::EntryId;
 
@@ -96,6 +96,48 @@ async fn a_key_that_is_published_for_another_circle_too_is_written_with_no_more(
     for number in [0, 1] {
         assert_eq!(["a", "b"].map(|key| world.get(number, ALL, key)), [Some(1), Some(2)]);
     }
+}
+
+#[tokio::test]
+async fn a_key_of_a_circle_that_somebody_outside_publishes_for_another_one_is_not_handed_on_there() {
+    let world = World::new(1).await;
+    let [owner, hostile] = [0, 1].map(|number: usize| &world.devices[number].inner.engine);
+    let before = owner.log.directory().heads()[0];
+    let newest = owner.log.directory().next_epoch(&ALL).expect("a number");
+    // The writer is not in the circle, and acts as if it did not know of it.
+    let circle = world.circle(CircleOptions::default(), &[]).await;
+    world.put(0, circle, "a", 1).await;
+    world.sync().await;
+    let secret = world.writes_with(0, circle).expect("a key");
+    let commit = {
+        let directory = owner.log.directory();
+        let epochs = directory.epochs(&circle);
+        epochs.iter().find(|epoch| epoch.key_id == secret).expect("published").commit
+    };
+    let name_wrap = [1; SEALED_KEY_LEN];
+    let prev = newest.prev.iter().map(|key_id| (*key_id, [2; SEALED_KEY_LEN])).collect();
+    let (epoch, key_id, wraps) = (newest.epoch, secret, vec![]);
+    let stolen = Op::KeyEpoch { circle: ALL, epoch, key_id, commit, name_wrap, prev, wraps };
+    let body = Body { parents: vec![before], ops: vec![stolen] }.encode().expect("encodes");
+    let length = body.len();
+    let place = (Kind::Directory, StreamId::DIRECTORY, before, KeyId::ZERO);
+    let entry = crafted(hostile, place, |_| body, length);
+    owner.log.receive_blocking(vec![entry]).expect("takes");
+    assert_eq!(owner.log.directory().circles_of_key(&secret).len(), 2, "as it was meant");
+    let sealed = {
+        let keyring = owner.keyring.read().expect("sound");
+        keyring.next_epoch(ALL, &owner.log.directory(), &*owner.random).expect("makes")
+    };
+    assert!(matches!(&sealed, Op::KeyEpoch { prev, .. } if prev.iter().any(|(id, _)| *id == secret)));
+    owner.commit_directory(vec![sealed]).await.expect("commits");
+    // The owner's next device of another user, whom it gives what follows from circle zero.
+    let newcomer = joined(&world.devices[0], world.environment(), Role::Writer).await;
+    world.sync().await;
+    newcomer.sync_with(&world.devices[0]).await.expect("syncs");
+    assert!(!world.holds(1, &secret), "who published it learns it no more than before");
+    assert!(newcomer.inner.engine.keyring.read().expect("sound").get(&secret).is_none());
+    assert_eq!(world.get(0, circle, "a"), Some(1));
+    assert!(!owner.key_mismatches().is_empty(), "and is told of");
 }
 
 #[tokio::test]

@@ -57,6 +57,18 @@ async fn a_newcomer_reads_the_present_state_and_none_of_the_old_keys() {
 }
 
 #[tokio::test]
+async fn of_a_deleted_document_a_newcomer_gets_the_deletion_and_no_change() {
+    let (world, circle) = with_a_past().await;
+    pages(&world, 0, circle).delete("page").await.expect("deletes");
+    world.add(circle, 1).await;
+    world.sync().await;
+    let pages = pages(&world, 1, circle);
+    assert_eq!(pages.get("page").expect("reads"), None);
+    let document = pages.document("page").expect("a document");
+    assert_eq!(document.heads().expect("reads").len(), 0, "no change of it was given");
+}
+
+#[tokio::test]
 async fn restating_wins_against_nothing_that_was_written_meanwhile() {
     let (world, circle) = with_a_past().await;
     world.clock.advance(1_000);
