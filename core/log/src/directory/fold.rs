@@ -243,8 +243,9 @@ impl Fold {
     fn member_act(&mut self, op: Op) -> Result<Option<Act>, Op> {
         Ok(match op {
             Op::AddUser { user, role, certs } => {
+                // One that named more could give devices to somebody who knows nothing of them.
                 let names_user =
-                    certs.first().is_some_and(|first| user_id(&self.workspace, &first.sign_pk) == user);
+                    matches!(&certs[..], [first] if user_id(&self.workspace, &first.sign_pk) == user);
                 (names_user && self.are_good(&user, &certs)).then(|| Act::AddUser {
                     user,
                     role,

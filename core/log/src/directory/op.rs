@@ -140,13 +140,13 @@ pub enum Op {
         /// Reserved, at most [`POLICY_LEN_MAX`] bytes; empty for now.
         policy: Vec<u8>,
     },
-    /// Adds a user with its first devices.
+    /// Adds a user with its first device.
     AddUser {
-        /// Derived from the first certificate's device, see [`user_id`](super::user_id).
+        /// Derived from the certificate's device, see [`user_id`](super::user_id).
         user: UserId,
         /// What the user may do.
         role: Role,
-        /// At most [`CERTS_MAX`].
+        /// One, else the operation counts nowhere; at most [`CERTS_MAX`] are read.
         certs: Vec<DeviceCert>,
     },
     /// Adds a device to a user.

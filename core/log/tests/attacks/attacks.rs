@@ -243,9 +243,10 @@ fn an_owner_replayed_under_old_parents_gives_an_admin_nothing() {
     let joined = world.directory_entry(OTHER, &[head], vec![add]);
     let raise = Op::SetRole { user: world.user(SPARE), role: Role::Admin, cuts: vec![] };
     let raised = world.directory_entry(OWNER, &[joined], vec![raise]);
-    let certs = vec![world.cert(SPARE, SPARE), world.cert(STRANGER, SPARE)];
-    let replay = Op::AddUser { user: world.user(SPARE), role: Role::Reader, certs };
-    let planted = world.directory_entry(ADMIN, &[head], vec![replay]);
+    let (user, certs) = (world.user(SPARE), vec![world.cert(SPARE, SPARE)]);
+    let replay = Op::AddUser { user, role: Role::Reader, certs };
+    let accomplice = Op::AddDevice { user, cert: world.cert(STRANGER, SPARE) };
+    let planted = world.directory_entry(ADMIN, &[head], vec![replay, accomplice]);
     world.write(STRANGER, planted);
     let good = world.write(SPARE, raised);
     for place in world.assert_counts(&[good]) {
@@ -317,6 +318,23 @@ fn an_admin_gives_a_member_a_device_in_vain() {
             recipients.iter().all(|(device, _)| *device != world.device(STRANGER)),
             "nobody gives it keys"
         );
+    }
+}
+
+#[test]
+fn an_admin_that_admits_somebody_too_gives_it_no_device_of_its_own() {
+    let (mut world, head) = World::new(46);
+    let add = world.workspace.add_user(SPARE, Role::Writer);
+    let joined = world.directory_entry(OTHER, &[head], vec![add]);
+    // Of two additions by equals both count: the other admin brings a device along.
+    let certs = vec![world.cert(SPARE, SPARE), world.cert(STRANGER, SPARE)];
+    let add = Op::AddUser { user: world.user(SPARE), role: Role::Writer, certs };
+    let planted = world.directory_entry(ADMIN, &[head], vec![add]);
+    world.write(STRANGER, planted);
+    let kept = world.write(SPARE, joined);
+    for place in world.assert_counts(&[kept]) {
+        let directory = place.log.directory();
+        assert_eq!(directory.user(&world.user(SPARE)).expect("a member").devices, [world.device(SPARE)]);
     }
 }
 

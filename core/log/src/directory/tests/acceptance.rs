@@ -16,7 +16,7 @@ fn an_author_must_be_certified_in_the_past() {
     let old = fixture.directory.heads();
     let mut joiner = Author::new(5);
     assert_eq!(refused(&fixture, &mut joiner, old.clone(), vec![]), DirectoryError::UnknownAuthor);
-    let add = fixture.add_user(Role::Reader, &[&joiner]);
+    let add = fixture.add_user(Role::Reader, &joiner);
     let added = fixture.write(&mut owner, vec![add]);
     let mut joiner = Author::new(5);
     assert_eq!(refused(&fixture, &mut joiner, old, vec![]), DirectoryError::UnknownAuthor);
@@ -108,7 +108,7 @@ fn parents_are_heads_that_keep_the_authors_last_and_at_most_sixteen() {
     let (mut fixture, [mut owner, ..]) = peopled();
     let base = owner.last.expect("written");
     let mut devices: Vec<_> = (10..10 + 20).map(Author::new).collect();
-    let ops = devices.iter().map(|device| fixture.add_user(Role::Writer, &[device])).collect();
+    let ops = devices.iter().map(|device| fixture.add_user(Role::Writer, device)).collect();
     let base = { fixture.write_under(&mut owner, vec![base], ops) };
     for device in &mut devices {
         fixture.write_under(device, vec![base], vec![]);
@@ -154,7 +154,7 @@ fn a_device_acts_under_the_newest_head_where_it_may_write() {
     let (mut fixture, [mut owner, mut admin, mut writer, _]) = peopled();
     let base = fixture.directory.heads();
     let joiner = Author::new(5);
-    let add = fixture.add_user(Role::Writer, &[&joiner]);
+    let add = fixture.add_user(Role::Writer, &joiner);
     let added = fixture.write_under(&mut owner, base.clone(), vec![add]);
     let other = fixture.write_under(&mut admin, base.clone(), vec![]);
     assert_eq!(fixture.directory.auth_for(&joiner.id(), None, &KeyId::ZERO), Some(added));

@@ -86,7 +86,7 @@ fn keys_of_a_circle_are_for_its_members_by_its_writers() {
 fn an_admin_outside_does_not_let_itself_in_and_an_owner_may() {
     let (mut fixture, [mut owner, ..]) = circled();
     let mut other = Author::new(9);
-    let op = fixture.add_user(Role::Admin, &[&other]);
+    let op = fixture.add_user(Role::Admin, &other);
     fixture.write(&mut owner, vec![op]);
     let op = add(&fixture, &other, Role::Writer);
     fixture.write(&mut other, vec![op.clone()]);

@@ -49,7 +49,7 @@ fn what_a_writer_removed_of_its_own_no_other_writer_amends() {
     let (mut fixture, [mut owner, _, mut writer, _]) = peopled();
     let (laptop, mut other) = (Author::new(20), Author::new(21));
     let user = fixture.user(&writer);
-    let ops = vec![fixture.add_user(Role::Writer, &[&other])];
+    let ops = vec![fixture.add_user(Role::Writer, &other)];
     fixture.write(&mut owner, ops);
     let op = Op::AddDevice { user, cert: laptop.cert(&fixture.workspace, &user) };
     fixture.write(&mut writer, vec![op]);

@@ -40,7 +40,7 @@ fn objections_say_what_is_wrong() {
     fixture.write(&mut owner, vec![remove(&reader), gone.clone()]);
     assert_eq!(check(&fixture.directory, &owner, remove(&reader)), Err(Objection::Removed));
     assert_eq!(check(&fixture.directory, &owner, gone), Err(Objection::Removed));
-    let back = fixture.add_user(Role::Reader, &[&reader]);
+    let back = fixture.add_user(Role::Reader, &reader);
     assert_eq!(check(&fixture.directory, &owner, back), Err(Objection::Removed));
     assert_eq!(fixture.directory.len(), directory.len() + 1, "nothing was written by asking");
 }

@@ -94,7 +94,7 @@ fn a_newcomer_is_added_and_granted_the_key_in_one_entry() {
     fixture.write(&mut reader, vec![own]);
     assert!(!fixture.directory.readers(&key_id).contains(&reader.id()));
     fixture.write(&mut admin, vec![grant(&joiner)]);
-    let ops = vec![grant(&joiner), fixture.add_user(Role::Reader, &[&joiner])];
+    let ops = vec![grant(&joiner), fixture.add_user(Role::Reader, &joiner)];
     fixture.write(&mut admin, ops);
     assert_eq!(fixture.directory.wraps(&key_id, &joiner.id()), vec![&wrap(&joiner.id())]);
     assert!(fixture.directory.readers(&key_id).contains(&joiner.id()));

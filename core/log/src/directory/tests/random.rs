@@ -27,7 +27,6 @@ pub(super) enum Act {
     AddUser {
         user: usize,
         role: Role,
-        devices: usize,
     },
     AddDevice {
         device: usize,
@@ -91,7 +90,7 @@ fn acts() -> impl Strategy<Value = Act> {
     let role = || prop::sample::select(&Role::ALL[..]);
     let cut = || prop::option::of(1..=SEQ_MAX);
     prop_oneof![
-        3 => (0..USERS, role(), 1usize..3).prop_map(|(user, role, devices)| Act::AddUser { user, role, devices }),
+        3 => (0..USERS, role()).prop_map(|(user, role)| Act::AddUser { user, role }),
         3 => (0..DEVICES).prop_map(|device| Act::AddDevice { device }),
         4 => (0..USERS, role(), cut()).prop_map(|(user, role, cut)| Act::SetRole { user, role, cut }),
         5 => (0..2 * USERS, cut()).prop_map(|(device, cut)| Act::RemoveDevice { device, cut }),
@@ -130,7 +129,7 @@ pub(super) fn equivocal_histories(most: usize) -> impl Strategy<Value = History>
 }
 
 fn build(drawn: Vec<Drawn>) -> History {
-    let add = |user, role| Act::AddUser { user, role, devices: 1 };
+    let add = |user, role| Act::AddUser { user, role };
     let mut steps = vec![
         Step { author: ROOT, parents: vec![0], acts: vec![add(0, Role::Owner)] },
         Step {
@@ -248,9 +247,8 @@ pub(super) fn devices_of(user: usize) -> impl Iterator<Item = usize> {
 
 fn op(node: usize, act: Act) -> Op {
     match act {
-        Act::AddUser { user: number, role, devices } => {
-            let certs = devices_of(number).take(devices).map(|device| POOL.certs[device].clone()).collect();
-            Op::AddUser { user: user(number), role, certs }
+        Act::AddUser { user: number, role } => {
+            Op::AddUser { user: user(number), role, certs: vec![POOL.certs[number].clone()] }
         }
         Act::AddDevice { device } => {
             Op::AddDevice { user: user(device % USERS), cert: POOL.certs[device].clone() }
@@ -318,9 +316,7 @@ impl History {
         let pasts = self.pasts();
         let shows = |step: &Step, device: usize| {
             step.acts.iter().any(|act| match act {
-                Act::AddUser { user, devices, .. } => {
-                    devices_of(*user).take(*devices).any(|one| one == device)
-                }
+                Act::AddUser { user, .. } => *user == device,
                 Act::AddDevice { device: one } | Act::SecondUser { device: one } => *one == device,
                 _ => false,
             })

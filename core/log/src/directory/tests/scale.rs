@@ -23,10 +23,10 @@ fn assert_folds_in_time(fixture: &Fixture) -> Directory {
 
 fn writers(fixture: &mut Fixture, count: u32) -> Vec<Author> {
     let mut owner = Author::new(1);
-    let add = fixture.add_user(Role::Owner, &[&owner]);
+    let add = fixture.add_user(Role::Owner, &owner);
     fixture.root_writes(vec![add]);
     let writers: Vec<_> = (2..2 + count).map(Author::new).collect();
-    let ops = writers.iter().map(|writer| fixture.add_user(Role::Writer, &[writer])).collect();
+    let ops = writers.iter().map(|writer| fixture.add_user(Role::Writer, writer)).collect();
     fixture.write(&mut owner, ops);
     writers
 }
@@ -74,7 +74,7 @@ fn ten_thousand_branches_and_replays_fold_in_linear_time() {
     let mut fixture = Fixture::new();
     let mut writers = writers(&mut fixture, 1);
     let victim = Author::new(1);
-    let replay = fixture.add_user(Role::Reader, &[&victim]);
+    let replay = fixture.add_user(Role::Reader, &victim);
     let base = fixture.directory.heads();
     let writer = &mut writers[0];
     fixture.write_under(writer, base, vec![replay.clone()]);

@@ -98,10 +98,9 @@ impl Fixture {
         Self { workspace, directory, root, entries: vec![(entry, None)] }
     }
 
-    pub(super) fn add_user(&self, role: Role, devices: &[&Author]) -> Op {
-        let user = user_id(&self.workspace, &devices[0].id());
-        let certs = devices.iter().map(|device| device.cert(&self.workspace, &user)).collect();
-        Op::AddUser { user, role, certs }
+    pub(super) fn add_user(&self, role: Role, device: &Author) -> Op {
+        let user = user_id(&self.workspace, &device.id());
+        Op::AddUser { user, role, certs: vec![device.cert(&self.workspace, &user)] }
     }
 
     pub(super) fn user(&self, device: &Author) -> UserId {
@@ -158,7 +157,7 @@ pub(super) fn wrap(device: &DeviceId) -> Wrap {
 pub(super) fn owned() -> (Fixture, Author) {
     let mut fixture = Fixture::new();
     let owner = Author::new(1);
-    let add = fixture.add_user(Role::Owner, &[&owner]);
+    let add = fixture.add_user(Role::Owner, &owner);
     fixture.root_writes(vec![add]);
     (fixture, owner)
 }
@@ -168,9 +167,9 @@ pub(super) fn peopled() -> (Fixture, [Author; 4]) {
     let (mut fixture, mut owner) = owned();
     let (admin, writer, reader) = (Author::new(2), Author::new(3), Author::new(4));
     let ops = vec![
-        fixture.add_user(Role::Admin, &[&admin]),
-        fixture.add_user(Role::Writer, &[&writer]),
-        fixture.add_user(Role::Reader, &[&reader]),
+        fixture.add_user(Role::Admin, &admin),
+        fixture.add_user(Role::Writer, &writer),
+        fixture.add_user(Role::Reader, &reader),
     ];
     fixture.write(&mut owner, ops);
     (fixture, [owner, admin, writer, reader])
