@@ -5,6 +5,7 @@
 //! frontier, and the same entries count. The relay's own tests play the same attacks over sockets.
 
 mod attacks;
+mod forks;
 mod sessions;
 mod world;
 

@@ -27,6 +27,11 @@ pub(crate) const OTHER: u8 = 3;
 pub(crate) const STRANGER: u8 = 10;
 pub(crate) const SPARE: u8 = 11;
 
+/// Ids to compare with.
+pub(crate) fn set(ids: &[EntryId]) -> BTreeSet<EntryId> {
+    ids.iter().copied().collect()
+}
+
 /// A workspace and everything that anybody ever signed in it.
 pub(crate) struct World {
     pub(crate) workspace: TestWorkspace,
