@@ -1,8 +1,14 @@
 package io.tidelog
 
 import kotlinx.coroutines.runBlocking
+import kotlinx.serialization.json.Json
+import kotlinx.serialization.json.JsonArray
 import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.json.JsonNull
 import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.JsonPrimitive
+import kotlinx.serialization.json.booleanOrNull
+import kotlinx.serialization.json.double
 import kotlinx.serialization.json.int
 import kotlinx.serialization.json.jsonArray
 import kotlinx.serialization.json.jsonObject
@@ -16,6 +22,7 @@ import org.junit.jupiter.api.io.TempDir
 import org.junit.jupiter.params.ParameterizedTest
 import org.junit.jupiter.params.provider.MethodSource
 import java.nio.file.Path
+import java.util.Base64
 import io.tidelog.internal.ErrorKind
 
 /** The query grammar and the errors: the vectors of all languages. */
@@ -43,6 +50,36 @@ internal class VectorsTest {
     fun `a query that makes no sense says where`(case: JsonObject) = runBlocking {
         val error = throws<TidelogException.InvalidArgument> { ask(case) }
         assertTrue(case.text("says") in error.message!!, error.message)
+    }
+
+    @Test
+    fun `values come back as the vectors say`() = runBlocking {
+        val values = workspace.database("main").items<Value>("values")
+        for (case in cases(vectors("values.json"), "values")) {
+            values.put("it", value(Json.parseToJsonElement(case.text("json"))))
+            assertEquals(value(Json.parseToJsonElement(case.text("canonical"))), values.get("it"), case.text("name"))
+        }
+    }
+
+    /** JSON as the vectors mean it: `$bytes` is base64, and what `$value` holds is a map whatever its names. */
+    private fun value(json: JsonElement): Value = when (json) {
+        is JsonNull -> Value.Null
+        is JsonPrimitive ->
+            if (json.isString) Value.Text(json.content)
+            else json.booleanOrNull?.let(Value::Bool)
+                ?: json.content.toLongOrNull()?.let(Value::Int)
+                ?: Value.Float(json.double)
+        is JsonArray -> Value.List(json.map(::value))
+        is JsonObject -> {
+            val only = json.entries.singleOrNull()
+            val inner = only?.value
+            when {
+                only?.key == "\$bytes" && inner is JsonPrimitive && inner.isString ->
+                    Value.Bytes(Base64.getDecoder().decode(inner.content))
+                only?.key == "\$value" && inner is JsonObject -> Value.Map(inner.mapValues { value(it.value) })
+                else -> Value.Map(json.mapValues { value(it.value) })
+            }
+        }
     }
 
     @ParameterizedTest
