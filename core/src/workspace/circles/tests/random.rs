@@ -85,44 +85,52 @@ fn apart() -> impl Strategy<Value = Apart> {
     ]
 }
 
-/// A write: its key, whom its writer took for members, and who was in the circle then or came later.
+/// A write: its key, whom its writer took for members, and how many of the circle's changes it knew.
 struct Sealed {
     key: KeyId,
     known: [bool; WRITERS + 1],
-    inside: [bool; WRITERS + 1],
+    told: usize,
 }
 
 async fn play_apart(history: History, steps: Vec<Apart>) {
     let world = World::new(WRITERS).await;
     let circle = world.circle(CircleOptions { history, recoverable: true }, &[1]).await;
-    let mut inside = [true, true, false, false];
+    // Who came and who left, in order, by the one device that changes it; and how much of it each device knows.
+    let mut changes = vec![(1, true)];
+    let mut told = [1; WRITERS + 1];
     let mut sealed: Vec<Sealed> = Vec::new();
     for (number, step) in steps.into_iter().enumerate() {
         match step {
             Apart::Meet(one, two) if one != two => {
                 world.devices[one].sync_with(&world.devices[two]).await.expect("syncs");
+                let most = told[one].max(told[two]);
+                (told[one], told[two]) = (most, most);
             }
             Apart::Meet(..) => {}
             Apart::Step(Step::Add(who)) => {
                 world.add(circle, who).await;
-                inside[who] = true;
-                sealed.iter_mut().for_each(|write| write.inside[who] = true);
+                changes.push((who, true));
+                told[0] = changes.len();
             }
             Apart::Step(Step::Remove(who)) => {
                 // Perhaps it is not in it.
                 let removed = world.devices[0].remove_from_circle(circle, world.user(who)).await;
                 assert!(removed.is_ok() || kind(removed) == ErrorKind::NotFound);
-                inside[who] = false;
+                changes.push((who, false));
+                told[0] = changes.len();
             }
             Apart::Step(Step::Write(who)) => {
                 let seen = world.devices[who].circles().expect("reads").remove(0);
                 let member = |number| seen.members.iter().any(|member| member.user == world.user(number));
                 let known: [bool; WRITERS + 1] = std::array::from_fn(member);
+                let mut members = [true, false, false, false];
+                changes[..told[who]].iter().for_each(|&(who, is)| members[who] = is);
+                assert_eq!(known, members, "{who} takes for members who was when it last heard of it");
                 let written = world.items(who, circle).put(&number.to_string(), &1).await;
                 if known[who] && seen.readable {
                     written.expect("a member writes");
                     let key = world.writes_with(who, circle).expect("a key");
-                    sealed.push(Sealed { key, known, inside });
+                    sealed.push(Sealed { key, known, told: told[who] });
                 } else {
                     assert_eq!(kind(written), ErrorKind::NotAuthorized);
                 }
@@ -130,16 +138,24 @@ async fn play_apart(history: History, steps: Vec<Apart>) {
         }
     }
     world.sync().await;
-    for Sealed { key, known, inside } in sealed {
+    for Sealed { key, known, told } in sealed {
         for who in 0..=WRITERS {
             let holds = world.holds(who, &key);
             assert!(holds || !known[who], "{who} is in what the writer took for the circle");
-            let may = known[who] || (history == History::Full && inside[who]);
-            assert!(may || !holds, "{who} was not, and came with no history");
+            // Who came unknown to the writer got the key that it still wrote with, and keeps it.
+            let came = history == History::Full && changes[told..].contains(&(who, true));
+            assert!(known[who] || came || !holds, "{who} was not, and came with no history");
         }
     }
     let roots = world.devices.iter().map(|device| device.stats().expect("reads").root);
     assert!(roots.clone().all(|root| Some(root) == roots.clone().next()), "all hold the same");
+}
+
+#[tokio::test]
+async fn who_came_and_left_unknown_to_the_writer_keeps_the_key_that_it_came_by() {
+    let steps = [Step::Add(2), Step::Remove(2), Step::Write(1)].map(Apart::Step);
+    play_apart(History::Full, steps.to_vec()).await;
+    play_apart(History::FromJoin, steps.to_vec()).await;
 }
 
 proptest! {
