@@ -117,6 +117,7 @@ def build_npm() -> list[Path]:
     public = {key: value for key, value in manifest.items() if key not in ("scripts", "devDependencies", "overrides")}
     public["optionalDependencies"] = dict.fromkeys(platforms, version)
     (stage / "package.json").write_text(json.dumps(public, indent=2) + "\n", encoding="utf-8")
+    shutil.copy2(NODE / "README.md", stage / "README.md")
 
     here = tags["here"]
     part = fresh("node-stage-platform")

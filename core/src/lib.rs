@@ -69,3 +69,8 @@ pub use workspace::{
     KeyPolicy, Me, Member, RecoverFrom, RemoteLog, RemovalReport, Stats, VerifyReport, WatchOptions,
     Workspace,
 };
+
+/// The first program of the README, so that it compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -6,6 +6,7 @@ use tidelog_log::session::SessionEvent;
 use super::Dial;
 use super::client::{Connection, Input};
 use super::failure::Failure;
+use super::once::patiently;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Leaves a letter of 1 to 4,096 bytes in a mailbox at a relay. The same letter twice is one.
@@ -18,11 +19,16 @@ pub(crate) async fn put_letter(dial: &Dial, mailbox: BoxId, token: [u8; 32], let
     if letter.is_empty() || letter.len() > MAIL_MAX {
         return Err(Error::new(ErrorKind::TooLarge, "a letter has 1 to 4,096 bytes"));
     }
-    let mut connection = Connection::dial(dial, None).await.map_err(|failure| failure.error)?;
-    let answer = leave(&mut connection, mailbox, Input::PutLetter { mailbox, token, letter }).await;
-    connection.turn(Input::Close).await.1.map_err(|failure| failure.error)?;
-    connection.finish().await;
-    answer.map_err(|failure| failure.error)?.map_err(mail_error)
+    let answer = patiently(|| async {
+        let mut connection = Connection::dial(dial, None).await?;
+        let letter = Input::PutLetter { mailbox, token, letter: letter.clone() };
+        let answer = leave(&mut connection, mailbox, letter).await;
+        connection.turn(Input::Close).await.1?;
+        connection.finish().await;
+        answer
+    })
+    .await?;
+    answer.map_err(mail_error)
 }
 
 async fn leave(

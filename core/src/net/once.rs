@@ -30,17 +30,7 @@ pub(super) const QUIET_TIME: Duration = Duration::from_secs(60);
 ///
 /// Dropping the future drops the connection; what was exchanged until then is kept.
 pub(crate) async fn sync_once(dial: &Dial, party: &Party) -> Result<SyncReport> {
-    let mut attempts = 1;
-    loop {
-        match attempt(dial, party).await {
-            Ok(report) => return Ok(report),
-            Err(Failure { retry_after: Some(wait), .. }) if attempts < ATTEMPTS_MAX => {
-                attempts += 1;
-                sleep(wait).await;
-            }
-            Err(failure) => return Err(failure.error),
-        }
-    }
+    patiently(|| attempt(dial, party)).await
 }
 
 /// The key of the relay at an address, proven in a session of this member.
@@ -49,13 +39,33 @@ pub(crate) async fn sync_once(dial: &Dial, party: &Party) -> Result<SyncReport> 
 ///
 /// As [`sync_once`]; [`ErrorKind::RelayRefused`] if nothing vouches for the key.
 pub(crate) async fn relay_key(dial: &Dial, party: &Party) -> Result<[u8; 32]> {
-    let mut connection =
-        Connection::dial(dial, Some(party.member())).await.map_err(|failure| failure.error)?;
-    let key = connection.relay();
-    let proven = until_ready(&mut connection).await;
-    let (_, closed) = connection.turn(Input::Close).await;
-    connection.finish().await;
-    proven.and(closed).map(|()| key).map_err(|failure| failure.error)
+    patiently(|| async {
+        let mut connection = Connection::dial(dial, Some(party.member())).await?;
+        let key = connection.relay();
+        let proven = until_ready(&mut connection).await;
+        let (_, closed) = connection.turn(Input::Close).await;
+        connection.finish().await;
+        proven.and(closed).map(|()| key)
+    })
+    .await
+}
+
+/// Does something with a relay, and again as long as the relay is busy and says when to come back.
+pub(super) async fn patiently<T, F>(mut attempt: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = std::result::Result<T, Failure>>,
+{
+    let mut attempts = 1;
+    loop {
+        match attempt().await {
+            Ok(done) => return Ok(done),
+            Err(Failure { retry_after: Some(wait), .. }) if attempts < ATTEMPTS_MAX => {
+                attempts += 1;
+                sleep(wait).await;
+            }
+            Err(failure) => return Err(failure.error),
+        }
+    }
 }
 
 async fn until_ready(connection: &mut Connection) -> std::result::Result<(), Failure> {

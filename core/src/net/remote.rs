@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::client::{Connection, Input};
 use super::failure::Failure;
-use super::once::{QUIET_TIME, quiet, turn};
+use super::once::{QUIET_TIME, patiently, quiet, turn};
 use super::{Dial, Party};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -27,8 +27,7 @@ impl Remote {
     ///
     /// As [`super::sync_once`].
     pub(crate) async fn open(dial: &Dial, party: &Party) -> Result<Self> {
-        let connection =
-            Connection::dial(dial, Some(party.member())).await.map_err(|failure| failure.error)?;
+        let connection = patiently(|| Connection::dial(dial, Some(party.member()))).await?;
         let mut remote = Self { connection };
         while !remote.connection.is_synced() {
             remote.next().await?;

@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::client::Connection;
 use super::*;
 use crate::error::ErrorKind;
 use crate::warning::WarningKind;
@@ -179,6 +180,38 @@ async fn wait_until_nothing_is_pending(link: &Link) {
     while link.pending() > 0 {
         within(events.next()).await.expect("the link goes on");
     }
+}
+
+#[tokio::test]
+async fn a_busy_relay_is_asked_again_by_who_syncs_and_who_invites_and_who_joins_and_who_reads() {
+    let site = Site::open().await;
+    let workspace = TestWorkspace::new(1);
+    let (owner, dial) = (Device::owner(&workspace), site.dial());
+    within(sync_once(&dial, &owner.party)).await.expect("syncs");
+    // As many as the relay lets wait, none of which says who it is.
+    let silent = || tokio_tungstenite::connect_async(format!("{}/sync", site.address));
+    let guests = within(futures_util::future::join_all((0..8).map(|_| silent()))).await;
+    assert!(guests.iter().all(Result::is_ok));
+    let refused = within(Connection::dial(&dial, None)).await.err().expect("the relay is busy");
+    assert!(refused.retry_after.is_some(), "and says so");
+    let they_leave = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        drop(guests);
+    };
+    let (synced, key, letter, read, ()) = within(async {
+        tokio::join!(
+            sync_once(&dial, &owner.party),
+            relay_key(&dial, &owner.party),
+            put_letter(&dial, BOX, TOKEN, vec![1]),
+            Remote::open(&dial, &owner.party),
+            they_leave,
+        )
+    })
+    .await;
+    synced.expect("syncs");
+    assert_eq!(key.expect("a key"), site.key);
+    assert_eq!(letter.expect_err("no such box is open").kind(), ErrorKind::InviteExpired);
+    read.expect("opens");
 }
 
 #[tokio::test]
