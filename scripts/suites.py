@@ -4,6 +4,7 @@ All Rust code is built by one `cargo build` (`workspace_build`): a build of one 
 features for shared dependencies and compile most of them again.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -177,7 +178,18 @@ def node_tools(profile: str = "debug") -> None:
 
 def swift() -> Tally:
     swift_tools()
-    return counted(summary.swift, *swift_toolchain.command("swift", "test"), cwd=ROOT / "swift")
+    return counted(summary.swift, *swift_toolchain.command("swift", "test"), cwd=ROOT / "swift") + swift_docs()
+
+
+def swift_docs() -> Tally:
+    """What DocC is made from says something of everything that an application sees."""
+    options = ["--minimum-access-level", "public", "--skip-synthesized-members"]
+    must(*swift_toolchain.command("swift", "package", "dump-symbol-graph", *options), cwd=ROOT / "swift")
+    (graph,) = ROOT.glob("swift/.build/*/symbolgraph/Tidelog.symbols.json")
+    symbols = json.loads(graph.read_text(encoding="utf-8"))["symbols"]
+    silent = [".".join(symbol["pathComponents"]) for symbol in symbols if not symbol.get("docComment")]
+    print(f"{len(symbols)} public symbols of Swift, without a word: {', '.join(silent) or 'none'}", flush=True)
+    return Tally(failed=1) if silent or not symbols else Tally(passed=1)
 
 
 def swift_tools(profile: str = "debug") -> None:

@@ -153,6 +153,58 @@ public data class RemovalReport(
     val advice: String?,
 )
 
+/** Why an entry is not shown. */
+@Serializable
+public enum class ExclusionReason {
+    /** Its device was removed, and it is after the last entry that counts. */
+    @SerialName("removed")
+    REMOVED,
+
+    /** Its user may not write any more, and it is after the last entry that counts. */
+    @SerialName("demoted")
+    DEMOTED,
+
+    /** Its user was taken out of the circle, and it is after the last entry that counts. */
+    @SerialName("left_circle")
+    LEFT_CIRCLE,
+
+    /** Its device wrote twice in one place, and this is not the one that counts. */
+    @SerialName("fork")
+    FORK,
+
+    /** Its device is none of the workspace. */
+    @SerialName("not_member")
+    NOT_MEMBER,
+
+    /** Its user may only read. */
+    @SerialName("not_writer")
+    NOT_WRITER,
+
+    /** Its user is not in the circle. */
+    @SerialName("not_in_circle")
+    NOT_IN_CIRCLE,
+
+    /** It is of the directory, and has no effect. */
+    @SerialName("void")
+    VOID,
+
+    /** It is from the future, and is shown when its time has come. */
+    @SerialName("deferred")
+    DEFERRED,
+
+    /** This device lacks the key that it is sealed with. */
+    @SerialName("missing_key")
+    MISSING_KEY,
+
+    /** What it holds is no valid operation. */
+    @SerialName("invalid")
+    INVALID,
+
+    /** A newer version wrote it. */
+    @SerialName("upgrade_needed")
+    UPGRADE_NEEDED,
+}
+
 /** An entry that is held and not shown. */
 @Serializable
 public data class ExcludedEntry(
@@ -171,11 +223,8 @@ public data class ExcludedEntry(
     /** Its place in the chain of its device. */
     val seq: Long,
 
-    /**
-     * Why: `removed`, `demoted`, `left_circle`, `fork`, `not_member`, `not_writer`, `not_in_circle`, `void`,
-     * `deferred`, `missing_key`, `invalid` or `upgrade_needed`.
-     */
-    val reason: String,
+    /** Why. */
+    val reason: ExclusionReason,
 
     /** For a deferred one: when it is shown. */
     val due: Instant?,

@@ -65,7 +65,9 @@ internal fun NativeRemovalReport.toRemovalReport() =
     RemovalReport(cuts.toLong(), claimed.toLong(), entries.toLong(), keysRenewed, advice)
 
 internal fun NativeExcludedEntry.toExcludedEntry() =
-    ExcludedEntry(entry, device, user, database, seq.toLong(), reason, dueMs?.let(::time))
+    ExcludedEntry(
+        entry, device, user, database, seq.toLong(), ExclusionReason.valueOf(reason.uppercase()), dueMs?.let(::time)
+    )
 
 internal fun NativeCircle.toCircle() =
     Circle(id, name, History.valueOf(history.uppercase()), recoverable, members.map { it.toCircleMember() }, readable)
