@@ -215,23 +215,28 @@ def pom_value(name: str) -> str:
 
 
 def build_maven() -> list[Path]:
-    """A jar with the native library of this platform inside, where JNA looks for it, and its pom."""
+    """A jar with the native library of this platform inside, where JNA looks for it, its documentation and its pom."""
     maven = need("mvn", "install Maven and a JDK from 17 on")
     release_build()
     generated = native.generate("kotlin", "release")
     out = fresh("kotlin")
     options = ["-B", "-q", "-ntp", "-Dmaven.test.skip=true", f"-Dtidelog.generated={generated}"]
-    must(maven, *options, "clean", "package", cwd=KOTLIN)
+    # Dokka fails on what is public and says nothing.
+    must(maven, *options, "clean", "package", "dokka:dokka", cwd=KOTLIN)
     version = pom_value("version")
-    jar = out / f"tidelog-{version}.jar"
+    jar, documentation = (out / f"tidelog-{version}{kind}.jar" for kind in ("", "-javadoc"))
     shutil.copy2(KOTLIN / "target" / jar.name, jar)
+    with zipfile.ZipFile(documentation, "w", zipfile.ZIP_DEFLATED) as archive:
+        pages = KOTLIN / "target" / "dokka"
+        for page in sorted(path for path in pages.rglob("*") if path.is_file()):
+            archive.write(page, page.relative_to(pages))
     system, machine = platform.system(), platform.machine()
     library = native.built_module("tidelog_uniffi", "release")
     with zipfile.ZipFile(jar, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.write(library, f"{JNA_SYSTEMS[system]}-{JNA_MACHINES.get(machine, machine)}/{library.name}")
     pom = out / f"tidelog-{version}.pom"
     shutil.copy2(KOTLIN / "pom.xml", pom)
-    return [jar, pom]
+    return [jar, documentation, pom]
 
 
 def try_maven(packages: list[Path]) -> None:
