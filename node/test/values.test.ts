@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 
-import { refused, vectors, workspace } from './support.js'
+import { refused, workspace } from './support.js'
+import { vectors } from './vectors.js'
 
 const INT64 = [-(2n ** 63n), 2n ** 63n - 1n] as const
 
