@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict'
 
-class Reader {
+export class Reader {
   constructor(public data: Buffer) {}
 
   take(length: number): Buffer {
