@@ -4,7 +4,8 @@ import { test, type TestContext } from 'node:test'
 import { z } from 'zod'
 
 import type { StandardSchema } from 'tidelog'
-import { refused, until, vectors, workspace } from './support.js'
+import { refused, until, workspace } from './support.js'
+import { vectors } from './vectors.js'
 
 const Todo = z.object({
   id: z.string().default(''),

@@ -3,71 +3,64 @@
  * Argon2id, which stretches passphrases of vaults, is not in the Node versions supported: it is not checked here.
  */
 import assert from 'node:assert/strict'
-import { createDecipheriv, createHash, createHmac, createPrivateKey, createPublicKey, hkdfSync, sign, verify } from 'node:crypto'
+import { sign } from 'node:crypto'
 import { test } from 'node:test'
 
-import { vectors } from './support.js'
+import {
+  bytes,
+  expand,
+  hkdf,
+  hmac,
+  openCobblestone,
+  openHpke,
+  publicBytes,
+  secretKey,
+  sha256,
+  tag,
+  verifies,
+} from './host-crypto.js'
+import { vectors } from './vectors.js'
 
 const HEADER_LENGTH = 272
 const CONTEXT_LENGTH = 176
 const SIGNED_LENGTH = 208
-const CHUNK_LENGTH = 16 * 1024 + 16
-/** Ed25519 keys in DER are these bytes and the key. */
-const SECRET_DER = '302e020100300506032b657004220420'
-const PUBLIC_DER = '302a300506032b6570032100'
 
-const bytes = (hex: string) => Buffer.from(hex, 'hex')
-const tag = (text: string) => Buffer.from(text.padEnd(16, '\0'), 'ascii')
-const sha256 = (...parts: Uint8Array[]) => createHash('sha256').update(Buffer.concat(parts)).digest()
-const hmac = (digest: string, key: Uint8Array, ...parts: Uint8Array[]) =>
-  createHmac(digest, key).update(Buffer.concat(parts)).digest()
-const hkdf = (secret: Buffer, salt: Buffer, info: string) => Buffer.from(hkdfSync('sha256', secret, salt, tag(info), 32))
-const expand = (key: Buffer, info: string) => hmac('sha256', key, tag(info), Buffer.of(1))
-const secretKey = (seed: Buffer) =>
-  createPrivateKey({ key: Buffer.concat([bytes(SECRET_DER), seed]), format: 'der', type: 'pkcs8' })
-const publicKey = (key: Buffer) =>
-  createPublicKey({ key: Buffer.concat([bytes(PUBLIC_DER), key]), format: 'der', type: 'spki' })
-
-function openCobblestone(key: Buffer, context: Buffer, sealed: Buffer): Buffer {
-  const label = Buffer.from('c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0', 'ascii')
-  const info = Buffer.concat([label, sealed.subarray(0, 24), context])
-  const first = hmac('sha512', key, info, Buffer.of(1))
-  const derived = Buffer.concat([first, hmac('sha512', key, first, info, Buffer.of(2))])
-  assert.deepEqual(derived.subarray(44, 76), sealed.subarray(24, 56), 'commitment')
-  const chunks = sealed.subarray(56)
-  const plaintext: Buffer[] = []
-  for (let number = 0; number <= Math.floor(chunks.length / CHUNK_LENGTH); number += 1) {
-    const chunk = chunks.subarray(number * CHUNK_LENGTH, (number + 1) * CHUNK_LENGTH)
-    const nonce = Buffer.from(derived.subarray(32, 44))
-    nonce.writeUInt32BE((nonce.readUInt32BE(8) ^ number) >>> 0, 8)
-    const cipher = createDecipheriv('aes-256-gcm', derived.subarray(0, 32), nonce)
-    cipher.setAuthTag(chunk.subarray(-16))
-    plaintext.push(cipher.update(chunk.subarray(0, -16)), cipher.final())
-  }
-  return Buffer.concat(plaintext)
+function deviceKeys() {
+  const { device } = vectors('keys.json')
+  const derived = (info: string) =>
+    hkdf(bytes(device.seed), Buffer.concat([bytes(device.workspace), bytes(device.incarnation)]), tag(info))
+  return { sign: secretKey('Ed25519', derived('TIDE1 dev sign')), kem: secretKey('X25519', derived('TIDE1 dev kem')) }
 }
 
 test('device keys follow from the seed', () => {
   const { device } = vectors('keys.json')
-  const salt = Buffer.concat([bytes(device.workspace), bytes(device.incarnation)])
-  const key = secretKey(hkdf(bytes(device.seed), salt, 'TIDE1 dev sign'))
-  const id = createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32)
+  const keys = deviceKeys()
+  const id = publicBytes(keys.sign)
   assert.equal(id.toString('hex'), device.device)
-  assert.equal(sign(null, Buffer.alloc(0), key).toString('hex'), device.signature_of_empty)
-  assert.equal(hkdf(bytes(device.seed), bytes(device.workspace), 'TIDE1 dev local').toString('hex'), device.local_key)
+  assert.equal(publicBytes(keys.kem).toString('hex'), device.kem_pk)
+  assert.equal(sign(null, Buffer.alloc(0), keys.sign).toString('hex'), device.signature_of_empty)
+  const local = hkdf(bytes(device.seed), bytes(device.workspace), tag('TIDE1 dev local'))
+  assert.equal(local.toString('hex'), device.local_key)
   const user = sha256(tag('TIDE1 user'), bytes(device.workspace), id).subarray(0, 16)
   assert.equal(user.toString('hex'), device.user)
+})
+
+test('root keys follow from the root secret', () => {
+  const { root } = vectors('keys.json')
+  const derived = (info: string) => hkdf(bytes(root.secret), Buffer.alloc(0), tag(info))
+  assert.equal(publicBytes(secretKey('Ed25519', derived('TIDE1 root sign'))).toString('hex'), root.sign_pk)
+  assert.equal(publicBytes(secretKey('X25519', derived('TIDE1 root kem'))).toString('hex'), root.kem_pk)
 })
 
 test('an epoch key has its derivations', () => {
   const { epoch } = vectors('keys.json')
   const key = bytes(epoch.key)
-  assert.equal(expand(key, 'TIDE1 key commit').toString('hex'), epoch.commit)
-  assert.equal(expand(key, 'TIDE1 hedge').toString('hex'), epoch.hedge)
+  assert.equal(expand(key, tag('TIDE1 key commit')).toString('hex'), epoch.commit)
+  assert.equal(expand(key, tag('TIDE1 hedge')).toString('hex'), epoch.hedge)
   assert.equal(sha256(bytes(epoch.commit)).subarray(0, 16).toString('hex'), epoch.key_id)
   const name = bytes(epoch.name.key)
-  assert.equal(expand(name, 'TIDE1 name key').toString('hex'), epoch.name.commit)
-  assert.equal(expand(name, 'TIDE1 peer psk').toString('hex'), epoch.name.psk)
+  assert.equal(expand(name, tag('TIDE1 name key')).toString('hex'), epoch.name.commit)
+  assert.equal(expand(name, tag('TIDE1 peer psk')).toString('hex'), epoch.name.psk)
   for (const { database, stream } of epoch.name.streams) {
     const id = hmac('sha256', name, tag('TIDE1 stream'), Buffer.from(database)).subarray(0, 16)
     assert.equal(id.toString('hex'), stream, database)
@@ -84,6 +77,9 @@ test('an epoch key opens what it wraps', () => {
   const previous = Buffer.concat([tag('TIDE1 prev wrap'), place, bytes(epoch.previous.key_id)])
   const opened = openCobblestone(bytes(epoch.key), previous, bytes(epoch.previous.wrap))
   assert.equal(opened.toString('hex'), epoch.previous.key)
+  const { recipient, enc, ct } = epoch.wrap
+  const info = Buffer.concat([tag('TIDE1 keywrap'), place, bytes(epoch.commit), bytes(recipient)])
+  assert.equal(openHpke(deviceKeys().kem, info, bytes(enc), bytes(ct)).toString('hex'), epoch.key)
 })
 
 test('a vault with a raw key opens', () => {
@@ -111,10 +107,9 @@ test('an entry is what its author signed, and opens', () => {
   assert.equal(sha256(tag('TIDE1 entry id'), header).toString('hex'), signed.id)
   assert.deepEqual(sha256(tag('TIDE1 payload'), payload), header.subarray(CONTEXT_LENGTH, SIGNED_LENGTH))
   const covered = Buffer.concat([tag('TIDE1 entry sig'), header.subarray(0, SIGNED_LENGTH)])
-  const author = publicKey(bytes(signed.author))
-  assert.ok(verify(null, covered, author, header.subarray(SIGNED_LENGTH)))
+  assert.ok(verifies(bytes(signed.author), covered, header.subarray(SIGNED_LENGTH)))
   covered[20]! ^= 1
-  assert.ok(!verify(null, covered, author, header.subarray(SIGNED_LENGTH)))
+  assert.ok(!verifies(bytes(signed.author), covered, header.subarray(SIGNED_LENGTH)))
 
   const bound = Buffer.concat([tag('TIDE1 entry ctx'), header.subarray(0, CONTEXT_LENGTH)])
   const plaintext = openCobblestone(bytes(key), bound, payload)

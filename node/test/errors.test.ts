@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 import { TidelogError, Workspace, type ErrorCode } from 'tidelog'
-import { folder, KEY, refused, vectors, workspace } from './support.js'
+import { folder, KEY, refused, workspace } from './support.js'
+import { vectors } from './vectors.js'
 
 test('the codes are those of all languages', async () => {
   // The native module is private to the package; this is the way to it from where this test is compiled to.

@@ -2,24 +2,21 @@
  * Workspaces on disk, a relay that is a process of its own, and programs in other processes.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 
 import { TidelogError, Workspace, type ErrorCode } from 'tidelog'
 
-export const ROOT = resolve(import.meta.dirname, '../../..')
+import { ROOT } from './vectors.js'
+
 export const KEY = Uint8Array.from({ length: 32 }, (_, index) => index)
 
 /** How long a test waits for a peer before it gives up. */
 export const PATIENCE = 20_000
-
-export function vectors(name: string): any {
-  return JSON.parse(readFileSync(join(ROOT, 'tests/vectors', name), 'utf8'))
-}
 
 /** A folder that goes with the test. */
 export async function folder(test: TestContext): Promise<string> {

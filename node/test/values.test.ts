@@ -1,42 +1,42 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 
-import { refused, vectors, workspace } from './support.js'
-
-const INT64 = [-(2n ** 63n), 2n ** 63n - 1n] as const
+import { decodeCbor, valueOf } from './host-values.js'
+import { refused, workspace } from './support.js'
+import { vectors } from './vectors.js'
 
 async function things(t: TestContext) {
   return (await workspace(t)).database('main').collection('things')
 }
 
-/** The JavaScript value of a vector. */
-function valueOf(json: string): unknown {
-  if (/^-?\d+$/.test(json)) {
-    const integer = BigInt(json)
-    const fits = integer >= INT64[0] && integer <= INT64[1]
-    return Number.isSafeInteger(Number(json)) || !fits ? Number(json) : integer
-  }
-  return unmarked(JSON.parse(json))
-}
-
-/** A value without the markers of JSON: `$bytes` for bytes, `$value` around a map that only looks like a marker. */
-function unmarked(json: unknown): unknown {
-  if (Array.isArray(json)) return json.map(unmarked)
-  if (typeof json !== 'object' || json === null) return json
-  const [[name, inner] = ['', undefined], ...others] = Object.entries(json)
-  if (others.length === 0 && name === '$bytes' && typeof inner === 'string') {
-    return new Uint8Array(Buffer.from(inner, 'base64'))
-  }
-  const fields = others.length === 0 && name === '$value' ? (inner as object) : json
-  return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, unmarked(field)]))
-}
+/** JSON text that JSON.parse would round inside of a list or map. */
+const isRounded = (json: string) => /\d{16}/.test(json) && /[[{]/.test(json)
 
 test('values come back as the vectors say', async (t) => {
   const collection = await things(t)
   for (const { name, json, canonical } of vectors('values.json').values) {
-    if (/\d{16}/.test(json) && /[[{]/.test(json)) continue // JSON.parse would round what is inside.
+    if (isRounded(json)) continue
     await collection.put('it', valueOf(json))
     assert.deepEqual(await collection.get('it'), valueOf(canonical), name)
+  }
+})
+
+test('CBOR is its value, and other bytes are refused', () => {
+  const { values, refused_cbor: others } = vectors('values.json')
+  for (const { name, cbor, canonical } of values) {
+    if (!isRounded(canonical)) assert.deepEqual(decodeCbor(Buffer.from(cbor, 'hex')), valueOf(canonical), name)
+  }
+  assert.ok(others.length > 0)
+  for (const { name, cbor } of others) {
+    assert.throws(() => decodeCbor(Buffer.from(cbor, 'hex')), { name: 'AssertionError' }, name)
+  }
+  const types = vectors('types.json')
+  for (const { stored, text } of [...types.date_times, ...types.decimals, ...types.uuids]) {
+    assert.equal(decodeCbor(Buffer.from(stored.cbor, 'hex')), text)
+  }
+  for (const { cbor, text } of types.int64) assert.equal(BigInt(decodeCbor(Buffer.from(cbor, 'hex')) as bigint), BigInt(text))
+  for (const { cbor, hex } of types.bytes) {
+    assert.deepEqual(decodeCbor(Buffer.from(cbor, 'hex')), new Uint8Array(Buffer.from(hex, 'hex')))
   }
 })
 

@@ -1,6 +1,5 @@
 """What a value may be, and that it comes back as it was: checked against the vectors of all languages."""
 
-import base64
 import json
 from collections import OrderedDict
 from datetime import date, datetime, timedelta, timezone
@@ -12,9 +11,12 @@ from uuid import UUID
 import pytest
 import tidelog
 from conftest import ROOT
+from host_values import decode_cbor, value_of
+from layouts import RefusedError
 
 TYPES = json.loads((ROOT / "tests" / "vectors" / "types.json").read_text(encoding="utf-8"))
-VALUES = json.loads((ROOT / "tests" / "vectors" / "values.json").read_text(encoding="utf-8"))["values"]
+VALUES_FILE = json.loads((ROOT / "tests" / "vectors" / "values.json").read_text(encoding="utf-8"))
+VALUES = VALUES_FILE["values"]
 
 Things = tidelog.Collection[Any, tidelog.Item[Any]]
 
@@ -40,32 +42,33 @@ def test_a_plain_value_comes_back_as_it_was(things: Things, value: Any) -> None:
     assert type(found["value"]) is type(value)
 
 
-def unmarked(plain: Any) -> Any:
-    """A value without the markers of JSON: `$bytes` for bytes, `$value` around a map that only looks like a marker."""
-    if isinstance(plain, list):
-        return [unmarked(part) for part in plain]
-    if not isinstance(plain, dict):
-        return plain
-    if list(plain) == ["$bytes"] and isinstance(plain["$bytes"], str):
-        return base64.b64decode(plain["$bytes"])
-    fields = plain["$value"] if list(plain) == ["$value"] else plain
-    return {name: unmarked(part) for name, part in fields.items()}
-
-
-def value_of(text: str) -> Any:
-    """The value of a vector; an integer that does not fit into 64 bits with sign stands for a float."""
-
-    def integer(digits: str) -> float:
-        return int(digits) if -(2**63) <= int(digits) < 2**63 else float(digits)
-
-    return unmarked(json.loads(text, parse_int=integer))
-
-
 @pytest.mark.parametrize("case", VALUES, ids=lambda case: case["name"])
 def test_values_come_back_as_the_vectors_say(things: Things, case: dict[str, Any]) -> None:
     found, expected = stored(things, value_of(case["json"])), value_of(case["canonical"])
     assert found == expected
     assert type(found) is type(expected)
+
+
+@pytest.mark.parametrize("case", VALUES, ids=lambda case: case["name"])
+def test_cbor_is_its_value(case: dict[str, Any]) -> None:
+    found, expected = decode_cbor(bytes.fromhex(case["cbor"])), value_of(case["canonical"])
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+@pytest.mark.parametrize("case", VALUES_FILE["refused_cbor"], ids=lambda case: case["name"])
+def test_other_cbor_is_refused(case: dict[str, Any]) -> None:
+    with pytest.raises(RefusedError):
+        decode_cbor(bytes.fromhex(case["cbor"]))
+
+
+def test_cbor_of_types_is_their_value() -> None:
+    for case in TYPES["bytes"]:
+        assert decode_cbor(bytes.fromhex(case["cbor"])) == bytes.fromhex(case["hex"])
+    for case in TYPES["int64"]:
+        assert decode_cbor(bytes.fromhex(case["cbor"])) == int(case["text"])
+    for case in TYPES["date_times"] + TYPES["decimals"] + TYPES["uuids"]:
+        assert decode_cbor(bytes.fromhex(case["stored"]["cbor"])) == json.loads(case["stored"]["json"]) == case["text"]
 
 
 @pytest.mark.parametrize("text", [case["text"] for case in TYPES["int64"]])

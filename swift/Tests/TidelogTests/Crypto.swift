@@ -1,15 +1,20 @@
 import CCrypto
 import Foundation
+import Testing
+import Tidelog
 
 /// The primitives of libcrypto that `docs/format.md` names.
 enum Crypto {
     struct Refused: Error {}
 
-    static func sha256(_ parts: Data...) throws -> Data {
-        let input = Data(parts.joined())
-        return try output(32) { bytes in
+    static func sha256(_ parts: Data...) throws -> Data { try digest(EVP_sha256(), 32, Data(parts.joined())) }
+
+    static func sha512(_ input: Data) throws -> Data { try digest(EVP_sha512(), 64, input) }
+
+    private static func digest(_ kind: OpaquePointer?, _ size: Int, _ input: Data) throws -> Data {
+        try output(size) { bytes in
             var length: UInt32 = 0
-            return input.withUnsafeBytes { EVP_Digest($0.baseAddress, $0.count, bytes, &length, EVP_sha256(), nil) }
+            return input.withUnsafeBytes { EVP_Digest($0.baseAddress, $0.count, bytes, &length, kind, nil) }
         }
     }
 
@@ -29,21 +34,37 @@ enum Crypto {
     }
 
     static func expand(_ key: Data, _ info: Data, _ length: Int = 32, _ digest: OpaquePointer? = EVP_sha256()) throws -> Data {
-        var (output, block, counter) = (Data(), Data(), UInt8(1))
-        while output.count < length {
-            block = try hmac(digest, key, block, info, Data([counter]))
+        var (output, block, counter) = (Data(), Data(), 1)
+        while output.count < length && counter < 256 {
+            block = try hmac(digest, key, block, info, Data([UInt8(counter)]))
             output += block
             counter += 1
         }
         return output.prefix(length)
     }
 
-    static func hkdf(_ secret: Data, salt: Data, info: Data) throws -> Data {
+    static func hkdf(_ secret: Data, salt: Data, info: Data, _ length: Int = 32) throws -> Data {
         // An empty salt is as many zeros; libcrypto wants at least a pointer to them.
-        try expand(hmac(EVP_sha256(), salt.isEmpty ? Data(count: 32) : salt, secret), info)
+        try expand(hmac(EVP_sha256(), salt.isEmpty ? Data(count: 32) : salt, secret), info, length)
     }
 
-    static func openAESGCM(key: Data, nonce: Data, sealed: Data) throws -> Data {
+    static func sealAESGCM(key: Data, nonce: Data, plain: Data, bound: Data) throws -> Data {
+        let context = EVP_CIPHER_CTX_new()
+        defer { EVP_CIPHER_CTX_free(context) }
+        var text = [UInt8](repeating: 0, count: plain.count)
+        var tag = [UInt8](repeating: 0, count: 16)
+        var length: Int32 = 0
+        guard EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), nil, [UInt8](key), [UInt8](nonce)) == 1,
+            bound.isEmpty || EVP_EncryptUpdate(context, nil, &length, [UInt8](bound), Int32(bound.count)) == 1,
+            plain.isEmpty || EVP_EncryptUpdate(context, &text, &length, [UInt8](plain), Int32(plain.count)) == 1,
+            EVP_EncryptFinal_ex(context, nil, &length) == 1,
+            EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_GET_TAG, 16, &tag) == 1
+        else { throw Refused() }
+        return Data(text + tag)
+    }
+
+    static func openAESGCM(key: Data, nonce: Data, sealed: Data, bound: Data = Data()) throws -> Data {
+        guard key.count == 32, sealed.count >= 16 else { throw Refused() }
         let context = EVP_CIPHER_CTX_new()
         defer { EVP_CIPHER_CTX_free(context) }
         let text = [UInt8](sealed.dropLast(16))
@@ -51,6 +72,7 @@ enum Crypto {
         var plain = [UInt8](repeating: 0, count: text.count)
         var length: Int32 = 0
         guard EVP_DecryptInit_ex(context, EVP_aes_256_gcm(), nil, [UInt8](key), [UInt8](nonce)) == 1,
+            bound.isEmpty || EVP_DecryptUpdate(context, nil, &length, [UInt8](bound), Int32(bound.count)) == 1,
             text.isEmpty || EVP_DecryptUpdate(context, &plain, &length, text, Int32(text.count)) == 1,
             EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_GCM_SET_TAG, 16, &tag) == 1,
             EVP_DecryptFinal_ex(context, nil, &length) == 1
@@ -60,6 +82,7 @@ enum Crypto {
 
     /// The chunked encryption of payloads, vaults and wrapped keys.
     static func openCobblestone(key: Data, context: Data, sealed: Data) throws -> Data {
+        guard key.count == 32 else { throw Refused() }
         let chunkLength = 16 * 1024 + 16
         let label = Data("c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0".utf8)
         let derived = try expand(key, label + sealed.prefix(24) + context, 76, EVP_sha512())
@@ -195,6 +218,17 @@ enum Crypto {
         guard bytes.withUnsafeMutableBufferPointer({ fill($0.baseAddress!) }) == 1 else { throw Refused() }
         return Data(bytes)
     }
+}
+
+/// The bytes that a vector has in hexadecimal, at a path of names.
+func bytes(_ value: Value?, _ path: String...) throws -> Data {
+    let found = path.reduce(value) { $0?[$1] }
+    return try #require(found?.text.flatMap(Data.init(hex:)))
+}
+
+/// A domain tag of the format.
+func tag(_ text: String) -> Data {
+    Data(text.utf8) + Data(count: 16 - text.utf8.count)
 }
 
 extension Data {

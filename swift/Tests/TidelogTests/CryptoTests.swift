@@ -12,15 +12,6 @@ import Tidelog
         keys = try vectors("keys.json")
     }
 
-    private func bytes(_ value: Value?, _ path: String...) throws -> Data {
-        let found = path.reduce(value) { $0?[$1] }
-        return try #require(found?.text.flatMap(Data.init(hex:)))
-    }
-
-    private func tag(_ text: String) -> Data {
-        Data(text.utf8) + Data(count: 16 - text.utf8.count)
-    }
-
     private func deviceKeys() throws -> (sign: Crypto.SecretKey, kem: Crypto.SecretKey) {
         let device = keys["device"]
         let seed = try bytes(device, "seed")

@@ -24,11 +24,35 @@ import Tidelog
             let things = try workspace.database("main").collection("things")
             for vector in try #require(try vectors("values.json")["values"]).list {
                 let json = try #require(vector["json"]?.text)
-                try await things.put("it", try value(ofJSON: json))
+                try await things.put("it", try HostValues.value(ofJSON: json))
                 let canonical = try #require(vector["canonical"]?.text)
-                let expected = try value(ofJSON: canonical)
+                let expected = try HostValues.value(ofJSON: canonical)
                 #expect(try await things.get("it") == expected, "\(vector["name"]?.text ?? "")")
             }
+        }
+    }
+
+    @Test func cborIsItsValueAndOtherBytesAreRefused() throws {
+        let file = try vectors("values.json")
+        for vector in try #require(file["values"]).list {
+            let expected = try HostValues.value(ofJSON: try #require(vector["canonical"]?.text))
+            #expect(try HostValues.decodeCBOR(bytes(vector, "cbor")) == expected, "\(vector["name"]?.text ?? "")")
+        }
+        for vector in try #require(file["refused_cbor"]).list {
+            #expect(throws: Layout.Refused.self, "\(vector["name"]?.text ?? "")") {
+                try HostValues.decodeCBOR(bytes(vector, "cbor"))
+            }
+        }
+        let types = try vectors("types.json")
+        for vector in try ["date_times", "decimals", "uuids"].flatMap({ try #require(types[$0]).list }) {
+            #expect(try HostValues.decodeCBOR(bytes(vector, "stored", "cbor")) == vector["text"])
+        }
+        for vector in try #require(types["int64"]).list {
+            let integer = try #require(vector["text"]?.text.flatMap(Int64.init))
+            #expect(try HostValues.decodeCBOR(bytes(vector, "cbor")) == .int(integer))
+        }
+        for vector in try #require(types["bytes"]).list {
+            #expect(try HostValues.decodeCBOR(bytes(vector, "cbor")) == .bytes(bytes(vector, "hex")))
         }
     }
 
@@ -191,28 +215,6 @@ import Tidelog
             let json = try JSONDecoder().decode(Value.self, from: JSONEncoder().encode(versions))
             #expect(json[0]?["value"] == ["n": 1.5])
             #expect(json[0]?["kind"] == "put")
-        }
-    }
-
-    /// The value of JSON with the marks of the vectors: `$bytes` for bytes, `$value` around a map that only looks like
-    /// a mark.
-    private func value(ofJSON json: String) throws -> Value {
-        if let number = Double(json) {
-            return Int64(json).map(Value.int) ?? .double(number)
-        }
-        return unmarked(try JSONDecoder().decode(Value.self, from: Data(json.utf8)))
-    }
-
-    private func unmarked(_ value: Value) -> Value {
-        switch value {
-        case .list(let items): return .list(items.map(unmarked))
-        case .map(let fields):
-            if fields.count == 1, let text = fields["$bytes"]?.text, let bytes = Data(base64Encoded: text) {
-                return .bytes(bytes)
-            }
-            if fields.count == 1, case .map(let inner) = fields["$value"] { return .map(inner.mapValues(unmarked)) }
-            return .map(fields.mapValues(unmarked))
-        default: return value
         }
     }
 }

@@ -2,19 +2,15 @@ package io.tidelog
 
 import kotlinx.coroutines.runBlocking
 import kotlinx.serialization.json.Json
-import kotlinx.serialization.json.JsonArray
 import kotlinx.serialization.json.JsonElement
-import kotlinx.serialization.json.JsonNull
 import kotlinx.serialization.json.JsonObject
-import kotlinx.serialization.json.JsonPrimitive
-import kotlinx.serialization.json.booleanOrNull
-import kotlinx.serialization.json.double
 import kotlinx.serialization.json.int
 import kotlinx.serialization.json.jsonArray
 import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
 import org.junit.jupiter.api.AfterAll
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertThrows
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.BeforeAll
 import org.junit.jupiter.api.Test
@@ -22,7 +18,6 @@ import org.junit.jupiter.api.io.TempDir
 import org.junit.jupiter.params.ParameterizedTest
 import org.junit.jupiter.params.provider.MethodSource
 import java.nio.file.Path
-import java.util.Base64
 import io.tidelog.internal.ErrorKind
 
 /** The query grammar and the errors: the vectors of all languages. */
@@ -61,25 +56,22 @@ internal class VectorsTest {
         }
     }
 
-    /** JSON as the vectors mean it: `$bytes` is base64, and what `$value` holds is a map whatever its names. */
-    private fun value(json: JsonElement): Value = when (json) {
-        is JsonNull -> Value.Null
-        is JsonPrimitive ->
-            if (json.isString) Value.Text(json.content)
-            else json.booleanOrNull?.let(Value::Bool)
-                ?: json.content.toLongOrNull()?.let(Value::Int)
-                ?: Value.Float(json.double)
-        is JsonArray -> Value.List(json.map(::value))
-        is JsonObject -> {
-            val only = json.entries.singleOrNull()
-            val inner = only?.value
-            when {
-                only?.key == "\$bytes" && inner is JsonPrimitive && inner.isString ->
-                    Value.Bytes(Base64.getDecoder().decode(inner.content))
-                only?.key == "\$value" && inner is JsonObject -> Value.Map(inner.mapValues { value(it.value) })
-                else -> Value.Map(json.mapValues { value(it.value) })
-            }
+    @Test
+    fun `CBOR is its value and other bytes are refused`() {
+        val file = vectors("values.json")
+        for (case in cases(file, "values")) {
+            val expected = value(Json.parseToJsonElement(case.text("canonical")))
+            assertEquals(expected, decodeCbor(case.bytes("cbor")), case.text("name"))
         }
+        for (case in cases(file, "refused_cbor")) {
+            assertThrows(Refused::class.java, { decodeCbor(case.bytes("cbor")) }, case.text("name"))
+        }
+        val types = vectors("types.json")
+        for (case in listOf("date_times", "decimals", "uuids").flatMap { cases(types, it) }) {
+            assertEquals(Value.Text(case.text("text")), decodeCbor(case.group("stored").bytes("cbor")))
+        }
+        for (case in cases(types, "int64")) assertEquals(Value.Int(case.text("text").toLong()), decodeCbor(case.bytes("cbor")))
+        for (case in cases(types, "bytes")) assertEquals(Value.Bytes(case.bytes("hex")), decodeCbor(case.bytes("cbor")))
     }
 
     @ParameterizedTest
