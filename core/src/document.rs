@@ -14,10 +14,14 @@
 //! bounded, compressed ones are refused, and they are applied to a copy, which is dropped if that
 //! fails or panics.
 
+pub(crate) mod begin;
 mod bounds;
 pub(crate) mod cache;
+mod content;
 pub(crate) mod edit;
+pub(crate) mod generations;
 pub(crate) mod handle;
+mod translate;
 pub(crate) mod value;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -220,14 +224,6 @@ impl OpenDocument {
     /// The changes that wait.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = &Change> {
         self.waiting.values()
-    }
-
-    /// All changes, each after what it rests on, then those that wait; without those ahead.
-    pub(crate) fn changes(&mut self) -> Vec<Change> {
-        self.settle();
-        let ahead: HashSet<ChangeHash> = self.ahead.iter().map(Change::hash).collect();
-        let applied = self.doc.get_changes(&[]).into_iter().filter(|change| !ahead.contains(&change.hash()));
-        applied.chain(self.waiting.values().cloned()).collect()
     }
 
     /// The whole content.

@@ -89,7 +89,7 @@ pub(crate) fn of(engine: &Engine, scope: &Scope, key: &str) -> Result<Vec<Versio
         let (kind, value) = match &operation.action {
             Action::Put(value) => (VersionKind::Put, Some(stored_value(value)?)),
             Action::Delete => (VersionKind::Delete, None),
-            Action::Change(_) => (VersionKind::Change, None),
+            Action::Change(_) | Action::Begin { .. } => (VersionKind::Change, None),
         };
         let author = open.entry.header().author;
         versions.push(Version {

@@ -46,6 +46,7 @@ use super::tables::{
 };
 use super::watch::{Event, EventKind};
 use super::{CATALOGUE_COLLECTION, Shared};
+use crate::document::begin::Begin;
 use crate::document::{DocumentChange, parse_change};
 use crate::value::cbor;
 
@@ -122,6 +123,7 @@ enum Step {
     Put(Vec<u8>),
     Delete,
     Change(Box<DocumentChange>),
+    Begin(Box<Begin>),
 }
 
 /// How much of an entry is applied.
@@ -296,6 +298,10 @@ impl<K: Unseal> Materialiser<K> {
                     Action::Delete => Step::Delete,
                     Action::Change(bytes) => {
                         Step::Change(Box::new(parse_change(&bytes).map_err(|_| Unread::Invalid)?))
+                    }
+                    Action::Begin { heads, before, change } => {
+                        let begin = Begin::parse(heads, before, &change);
+                        Step::Begin(Box::new(begin.map_err(|_| Unread::Invalid)?))
                     }
                 };
                 let place = *places.entry(scope.item_row(&key)).or_insert_with(|| {

@@ -10,7 +10,12 @@
 //! operation  = [ 0, key, value ]             put a value            (lww)
 //!            | [ 1, key ]                    delete                 (lww, document)
 //!            | [ 2, key, change ]            one Automerge change   (document), as bytes
+//!            | [ 3, key, heads, before, change ]
+//!                                            the document begins anew (document), see `document::begin`
 //!              key         text, 1 to 512 bytes
+//!              heads       1 to 1024 hashes of changes, 32 bytes each, in ascending order, as one
+//!                          byte string
+//!              before      0 to 1024 hashes likewise, no two alike, in any order
 //! ```
 //!
 //! Deterministic CBOR, so one list of operations has one form: `decode(b) = Ok(v)` implies
@@ -19,6 +24,7 @@
 use tidelog_log::ids::{StreamId, UserId};
 
 use super::address::{Policy, Scope, is_key, is_name};
+use crate::document::begin::{ChangeHashes, HASH_LEN, HASHES_MAX};
 use crate::value::ValueError;
 use crate::value::cbor::{Decoder, Encoder};
 #[cfg(test)]
@@ -31,6 +37,7 @@ pub(crate) const OPERATIONS_BYTES_MAX: usize = 1024 * 1024 - 4 - 9;
 const TAG_PUT: u64 = 0;
 const TAG_DELETE: u64 = 1;
 const TAG_CHANGE: u64 = 2;
+const TAG_BEGIN: u64 = 3;
 
 /// Why bytes are not operations.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,6 +62,15 @@ pub(crate) enum Action {
     Delete,
     /// This Automerge change is one of the document's.
     Change(Vec<u8>),
+    /// The document begins anew with this Automerge change.
+    Begin {
+        /// What the change stands for: all that these rest on, in the generation before it.
+        heads: ChangeHashes,
+        /// What the generations before it began with, the oldest first.
+        before: ChangeHashes,
+        /// The change.
+        change: Vec<u8>,
+    },
 }
 
 impl Action {
@@ -68,7 +84,7 @@ impl Action {
         match (self, policy) {
             (Self::Delete, _) => true,
             (Self::Put(_), policy) => matches!(policy, Policy::Lww),
-            (Self::Change(_), policy) => matches!(policy, Policy::Document),
+            (Self::Change(_) | Self::Begin { .. }, policy) => matches!(policy, Policy::Document),
         }
     }
 
@@ -76,6 +92,10 @@ impl Action {
         match self {
             Self::Put(bytes) | Self::Change(bytes) => bytes.len(),
             Self::Delete => 0,
+            Self::Begin { heads, before, change } => {
+                const HEADS: usize = 3 + 3;
+                HEADS + HASH_LEN * (heads.len() + before.len()) + change.len()
+            }
         }
     }
 }
@@ -239,6 +259,7 @@ fn encode_operation(encoder: &mut Encoder, operation: &Operation) {
         Action::Put(_) => (TAG_PUT, 3),
         Action::Delete => (TAG_DELETE, 2),
         Action::Change(_) => (TAG_CHANGE, 3),
+        Action::Begin { .. } => (TAG_BEGIN, 5),
     };
     encoder.list(length);
     encoder.unsigned(tag);
@@ -247,6 +268,11 @@ fn encode_operation(encoder: &mut Encoder, operation: &Operation) {
         Action::Put(value) => encoder.encoded(value),
         Action::Delete => {}
         Action::Change(change) => encoder.bytes(change),
+        Action::Begin { heads, before, change } => {
+            encoder.bytes(heads.as_flattened());
+            encoder.bytes(before.as_flattened());
+            encoder.bytes(change);
+        }
     }
 }
 
@@ -277,17 +303,34 @@ fn decode_operation(decoder: &mut Decoder<'_>) -> Result<Operation, OperationErr
     let length = decoder.list()?;
     let tag = decoder.unsigned()?;
     let key = match tag {
-        TAG_PUT | TAG_DELETE | TAG_CHANGE => decoder.text()?.to_owned(),
+        TAG_PUT | TAG_DELETE | TAG_CHANGE | TAG_BEGIN => decoder.text()?.to_owned(),
         _ => return Err(OperationError::Unsupported),
     };
     ensure(is_key(&key), "item key")?;
     let (action, expected) = match tag {
         TAG_PUT => (Action::Put(decoder.value_bytes()?.to_vec()), 3),
         TAG_DELETE => (Action::Delete, 2),
+        TAG_BEGIN => (decode_begin(decoder)?, 5),
         _ => (Action::Change(decoder.bytes()?.to_vec()), 3),
     };
     ensure(length == expected, "length of an operation")?;
     Ok(Operation { key, action })
+}
+
+fn decode_begin(decoder: &mut Decoder<'_>) -> Result<Action, OperationError> {
+    let heads = decode_hashes(decoder)?;
+    ensure(!heads.is_empty() && heads.is_sorted_by(|a, b| a < b), "heads of a document")?;
+    let before = decode_hashes(decoder)?;
+    let mut sorted = before.clone();
+    sorted.sort_unstable();
+    ensure(sorted.is_sorted_by(|a, b| a < b), "generations of a document")?;
+    Ok(Action::Begin { heads, before, change: decoder.bytes()?.to_vec() })
+}
+
+fn decode_hashes(decoder: &mut Decoder<'_>) -> Result<ChangeHashes, OperationError> {
+    let (hashes, rest) = decoder.bytes()?.as_chunks();
+    ensure(rest.is_empty() && hashes.len() <= HASHES_MAX, "hashes of changes")?;
+    Ok(hashes.to_vec())
 }
 
 #[cfg(test)]
@@ -313,6 +356,15 @@ mod tests {
                 let action = match (number % 3, document) {
                     (0, _) => Action::Delete,
                     (_, false) => put(number),
+                    (1, true) => Action::Begin {
+                        heads: (0..=number.unsigned_abs().to_le_bytes()[0] % 5)
+                            .map(|head| [head; 32])
+                            .collect(),
+                        before: (0..number.unsigned_abs().to_le_bytes()[1] % 5)
+                            .map(|hash| [9 - hash; 32])
+                            .collect(),
+                        change: number.to_le_bytes().to_vec(),
+                    },
                     (_, true) => Action::Change(number.to_le_bytes().to_vec()),
                 };
                 let owner = owner.map(|byte| UserId([byte; 16]));
@@ -405,6 +457,36 @@ mod tests {
         assert!(malformed(&Operations(vec![twice.clone(), twice])), "split group");
         let foreign = Operation { key: "k".into(), action: put(1) };
         assert!(malformed(&Operations(vec![group("c", Policy::Document, vec![foreign])])), "policy");
+    }
+
+    #[test]
+    fn a_begin_with_hashes_out_of_order_twice_cut_or_too_many_is_refused() {
+        let read = |heads: &[[u8; 32]], before: &[[u8; 32]]| {
+            let begin = Action::Begin { heads: heads.to_vec(), before: before.to_vec(), change: vec![1] };
+            Operations::decode(&Operations::one(&scope("c", Policy::Document, None), "k", begin).encode())
+        };
+        let many = |count: usize| -> Vec<[u8; 32]> {
+            let hash = |number: usize| {
+                let mut hash = [0; 32];
+                hash[..8].copy_from_slice(&(number as u64).to_be_bytes());
+                hash
+            };
+            (0..count).map(hash).collect()
+        };
+        assert!(read(&[[1; 32], [2; 32]], &[[2; 32], [1; 32]]).is_ok());
+        assert!(read(&many(HASHES_MAX), &many(HASHES_MAX)).is_ok());
+        assert!(read(&many(HASHES_MAX + 1), &[]).is_err());
+        assert!(read(&many(1), &many(HASHES_MAX + 1)).is_err());
+        assert!(read(&[], &[]).is_err(), "it stands for nothing");
+        assert!(read(&[[2; 32], [1; 32]], &[]).is_err());
+        assert!(read(&[[1; 32], [1; 32]], &[]).is_err());
+        assert!(read(&[[1; 32]], &[[1; 32], [2; 32], [1; 32]]).is_err());
+        let begin = Action::Begin { heads: vec![[1; 32]], before: vec![], change: vec![] };
+        let mut bytes = Operations::one(&scope("c", Policy::Document, None), "k", begin).encode();
+        let length = bytes.iter().position(|byte| *byte == 0x58).expect("the length of the heads");
+        bytes[length + 1] -= 1;
+        bytes.remove(length + 2);
+        assert!(Operations::decode(&bytes).is_err(), "a hash of 31 bytes");
     }
 
     #[test]

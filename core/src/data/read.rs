@@ -12,6 +12,7 @@ use super::query::{Collector, Page, Plan};
 use super::tables::{self, COLLECTIONS, ITEMS, ItemRow, WAITING_CLOCK};
 use crate::document::OpenDocument;
 use crate::document::cache::{self, Cached, Place};
+use crate::document::generations::Generations;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::{Value, ValueError, cbor};
@@ -85,7 +86,7 @@ pub(crate) fn document<T>(
     look: impl FnOnce(&mut OpenDocument) -> Result<T>,
 ) -> Result<T> {
     let place = engine.shared.documents.place(&tables::part_row(scope, key));
-    document_at(engine, &place, scope, key, look)
+    document_at(engine, &place, scope, key, |document| look(document.shown()))
 }
 
 /// Looks at a document in its place in the cache. `look` runs while the document is locked.
@@ -94,7 +95,7 @@ pub(crate) fn document_at<T>(
     place: &Place,
     scope: &Scope,
     key: &str,
-    look: impl FnOnce(&mut OpenDocument) -> Result<T>,
+    look: impl FnOnce(&mut Generations) -> Result<T>,
 ) -> Result<T> {
     let mut guard = cache::lock(place);
     // The snapshot is taken under the lock, so what is kept can only be newer than it: by an entry

@@ -3,13 +3,17 @@
 //!
 //! Each operation is repeated with the time of what it repeats, so it wins against nothing that the
 //! original did not win against: a write made elsewhere meanwhile is not lost. Deletes are repeated
-//! too, else an old write that arrives late would show for the newcomer alone. Changes of documents
-//! are repeated as they are, and are the same changes: they build on each other, so a document that is
-//! there comes with its past, what was taken out of it included. Of one that was deleted nothing but the
-//! deletion is repeated; if somebody goes on writing to it, newcomers see it once it is repeated again.
+//! too, else an old write that arrives late would show for the newcomer alone. A document begins anew
+//! with what it is (see [`crate::document::generations`]), so that nothing of its past is in it; what
+//! others change meanwhile is added to that. Of one that was deleted nothing but the deletion is
+//! repeated; if somebody goes on writing to it, newcomers see it once it is repeated again.
+//!
+//! What others wrote to a document before they knew that it began anew shows on devices that have its
+//! past, translated. Before the circle has a new key that is written down under the old one, so that
+//! what was taken out of it again is not for the newcomer; what comes after that, under the new one.
 //!
 //! Items that a user owns can be repeated by that user's devices only; entries that wait, for their
-//! key or for their time, are not repeated.
+//! key or for their time, are not repeated; nor is a document that does not fit one entry.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -17,15 +21,17 @@ use std::ops::ControlFlow;
 
 use tidelog_log::ids::{CircleId, UserId};
 use tidelog_log::log::LogError;
-use tidelog_log::state::{StateRead as _, prefix_end};
+use tidelog_log::state::{StateRead as _, StateView, prefix_end};
 
 use super::address::{Policy, Scope};
 use super::database::Database;
 use super::hlc::Hlc;
 use super::operation::{Action, OPERATIONS_BYTES_MAX, Operations};
 use super::read;
-use super::tables::{ITEMS, ItemRow, damaged};
+use super::tables::{ITEMS, ItemRow, begins, damaged, part_row};
 use super::write::DatabaseId;
+use crate::document::begin::Begin;
+use crate::document::generations::Generations;
 use crate::engine::Engine;
 use crate::error::Result;
 
@@ -42,18 +48,31 @@ impl Engine {
     /// Those of writing. What was written until then stays, and doing it again does no harm.
     pub(crate) async fn restate(&self, circle: CircleId) -> Result<()> {
         self.prepare_to_write(circle).await?;
-        self.restate_database(&DatabaseId::catalogue(circle)).await?;
+        self.write_again(&DatabaseId::catalogue(circle), Extent::All).await?;
         for name in Database::names(self, &circle)? {
-            self.restate_database(&self.database_id(circle, &name)?).await?;
+            self.write_again(&self.database_id(circle, &name)?, Extent::All).await?;
+        }
+        self.publish(circle).await
+    }
+
+    /// Writes down what documents show that not all who can read them may be able to translate.
+    ///
+    /// # Errors
+    ///
+    /// Those of writing. What was written until then stays, and doing it again does no harm.
+    pub(crate) async fn publish(&self, circle: CircleId) -> Result<()> {
+        self.prepare_to_write(circle).await?;
+        for name in Database::names(self, &circle)? {
+            self.write_again(&self.database_id(circle, &name)?, Extent::Translated).await?;
         }
         Ok(())
     }
 
-    async fn restate_database(&self, database: &DatabaseId) -> Result<()> {
+    async fn write_again(&self, database: &DatabaseId, extent: Extent) -> Result<()> {
         let user = self.user()?;
         let mut next = Some(database.rows.0.to_vec());
         while let Some(from) = next {
-            let (entries, rest) = self.gather(database, &user, from)?;
+            let (entries, rest) = self.gather(database, extent, &user, from)?;
             if !entries.is_empty() {
                 self.repeat(database, &entries).await?;
             }
@@ -67,6 +86,7 @@ impl Engine {
     fn gather(
         &self,
         database: &DatabaseId,
+        extent: Extent,
         user: &UserId,
         from: Vec<u8>,
     ) -> Result<(Vec<(Hlc, Vec<u8>)>, Option<Vec<u8>>)> {
@@ -88,7 +108,11 @@ impl Engine {
             let (scope, key) = Scope::parse_item_row(&row).ok_or_else(|| damaged(ITEMS))?;
             let item = ItemRow::decode(&value).ok_or_else(|| damaged(ITEMS))?;
             if scope.owner.is_none_or(|owner| owner == *user) {
-                for action in self.actions(&scope, key, &item)? {
+                let actions = match extent {
+                    Extent::All => self.actions(&scope, key, &item)?,
+                    Extent::Translated => self.translated(&view, &scope, key)?,
+                };
+                for action in actions {
                     batch.push(item.version.hlc, &scope, key, action);
                 }
             }
@@ -102,15 +126,49 @@ impl Engine {
             Policy::Lww if item.live => vec![Action::Put(item.body.clone())],
             Policy::Lww => Vec::new(),
             Policy::Document if item.version.delete => Vec::new(),
-            Policy::Document => read::document(self, scope, key, |open| {
-                let changes = open.changes().into_iter();
-                Ok(changes.map(|change| Action::Change(change.raw_bytes().to_vec())).collect())
-            })?,
+            Policy::Document => {
+                let begin = self.generations(scope, key, |document| Ok(document.renew()))?;
+                begin.into_iter().map(Action::from).collect()
+            }
         };
         if item.version.delete {
             actions.push(Action::Delete);
         }
         Ok(actions)
+    }
+
+    /// The translated changes of a document that are not written down.
+    fn translated(&self, view: &StateView, scope: &Scope, key: &str) -> Result<Vec<Action>> {
+        if scope.policy != Policy::Document || begins(view, &part_row(scope, key))?.is_empty() {
+            return Ok(Vec::new());
+        }
+        let changes = self.generations(scope, key, |document| Ok(document.unpublished()))?;
+        Ok(changes.into_iter().map(|change| Action::Change(change.raw_bytes().to_vec())).collect())
+    }
+
+    fn generations<T>(
+        &self,
+        scope: &Scope,
+        key: &str,
+        look: impl FnOnce(&mut Generations) -> Result<T>,
+    ) -> Result<T> {
+        let place = self.shared.documents.place(&part_row(scope, key));
+        read::document_at(self, &place, scope, key, look)
+    }
+}
+
+/// How much of what databases show is written again.
+#[derive(Debug, Clone, Copy)]
+enum Extent {
+    All,
+    /// What documents have from generations that they do not show.
+    Translated,
+}
+
+impl From<Begin> for Action {
+    fn from(begin: Begin) -> Self {
+        let Begin { heads, before, change } = begin;
+        Self::Begin { heads, before, change: change.raw_bytes().to_vec() }
     }
 }
 
@@ -125,6 +183,10 @@ impl Batch {
     fn push(&mut self, hlc: Hlc, scope: &Scope, key: &str, action: Action) {
         let mut alone = Operations::default();
         let bytes = alone.push(scope, key, action.clone());
+        if bytes > OPERATIONS_BYTES_MAX {
+            tracing::warn!(collection = scope.collection, key, "a document is too large to be written again");
+            return;
+        }
         match self.open.entry(hlc) {
             Entry::Occupied(mut open) if open.get().1 + bytes <= OPERATIONS_BYTES_MAX => {
                 let (operations, length) = open.get_mut();

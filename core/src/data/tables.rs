@@ -10,6 +10,8 @@
 //! document_snapshots  part row                         a saved document
 //! document_tails      part row | number u64            a change applied since the snapshot
 //! document_waiting    part row | hash 32               a change that is not applied
+//! document_begins     part row | hash 32               heads u16 | hash 32 x heads | hash 32 of each before:
+//!                                                      this change begins the document anew
 //! waiting_keys        key id 16 | arrival u64          number u64 of its row in changes
 //! waiting_clock       hlc u64 | arrival u64            empty
 //! key_uses            key id 16                        local time of the first use in ms u64 | entries u64
@@ -31,6 +33,7 @@
 //! Integers are big-endian, so that rows sort as what they stand for. *Numbers* count the changes
 //! to views; one item has one row in `changes`, at its latest change.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use tidelog_log::ids::{DeviceId, EntryId, KeyId, StreamId};
@@ -40,9 +43,11 @@ use tidelog_log::state::{StateBatch, StateError, StateRead};
 use super::address::{Scope, collection_row};
 use super::hlc::Hlc;
 use super::key_uses::KeyUse;
+use crate::document::ChangeHash;
+use crate::document::generations::Beginning;
 
 /// Version of all rows here. Another one makes the log build the state anew.
-pub(crate) const ROWS_VERSION: u32 = 3;
+pub(crate) const ROWS_VERSION: u32 = 4;
 
 pub(crate) const ITEMS: &str = "items";
 pub(crate) const HISTORY: &str = "history";
@@ -51,6 +56,7 @@ pub(crate) const COLLECTIONS: &str = "collections";
 pub(crate) const DOCUMENT_SNAPSHOTS: &str = "document_snapshots";
 pub(crate) const DOCUMENT_TAILS: &str = "document_tails";
 pub(crate) const DOCUMENT_WAITING: &str = "document_waiting";
+pub(crate) const DOCUMENT_BEGINS: &str = "document_begins";
 pub(crate) const WAITING_KEYS: &str = "waiting_keys";
 pub(crate) const WAITING_CLOCK: &str = "waiting_clock";
 pub(crate) const KEY_USES: &str = "key_uses";
@@ -235,6 +241,37 @@ pub(crate) fn part_row(scope: &Scope, key: &str) -> Vec<u8> {
     row.extend_from_slice(&length.to_be_bytes());
     row.extend_from_slice(key.as_bytes());
     row
+}
+
+/// The value of a row of [`DOCUMENT_BEGINS`].
+pub(crate) fn begin_row(begin: &Beginning) -> Vec<u8> {
+    let count = u16::try_from(begin.heads.len()).expect("checked where begins are read and made");
+    [&count.to_be_bytes()[..], begin.heads.as_flattened(), begin.before.as_flattened()].concat()
+}
+
+/// Reads the begins of a document.
+///
+/// # Errors
+///
+/// If the rows cannot be read, or are not what was written.
+pub(crate) fn begins(
+    state: &(impl StateRead + ?Sized),
+    part_row: &[u8],
+) -> Result<BTreeMap<ChangeHash, Beginning>, LogError> {
+    let mut rows = Vec::new();
+    state.prefix(DOCUMENT_BEGINS, part_row, &mut |key, value| {
+        rows.push(parse_begin(part_row, key, value));
+        ControlFlow::Continue(())
+    })?;
+    rows.into_iter().collect::<Option<_>>().ok_or_else(|| damaged(DOCUMENT_BEGINS))
+}
+
+fn parse_begin(part_row: &[u8], key: &[u8], value: &[u8]) -> Option<(ChangeHash, Beginning)> {
+    let hash = ChangeHash(key.strip_prefix(part_row)?.try_into().ok()?);
+    let (count, hashes) = value.split_first_chunk()?;
+    let (hashes, []) = hashes.as_chunks() else { return None };
+    let (heads, before) = hashes.split_at_checked(u16::from_be_bytes(*count).into())?;
+    Some((hash, Beginning { heads: heads.to_vec(), before: before.to_vec() }))
 }
 
 /// The row that says that a collection has items under a policy.

@@ -25,7 +25,7 @@ use super::read::{self, stored_value};
 use super::{CATALOGUE_COLLECTION, tables};
 use crate::document::cache::{self, Place};
 use crate::document::edit::Edit;
-use crate::document::{self, ActorId, ChangeHash, DocumentChange, OpenDocument};
+use crate::document::{ActorId, ChangeHash, DocumentChange, OpenDocument};
 use crate::engine::{Engine, Pending};
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::Value;
@@ -130,6 +130,9 @@ impl Lane {
         in_flight
     }
 }
+
+/// Bytes that a change and a collection take in an entry beside themselves, at most.
+const PUBLISH_HEADS: usize = 512;
 
 /// Makes the operations of one entry. Reads see what was submitted before, and what it made itself.
 pub(crate) struct Writer<'w> {
@@ -258,15 +261,31 @@ impl<'w> Writer<'w> {
         check_key(key)?;
         self.check_policy(scope)?;
         let place = self.place(scope, key);
-        let actor = document::actor(&self.engine.device(), &tables::part_row(scope, key));
-        let (result, made) = read::document_at(self.engine, &place, scope, key, |open| change(open, actor))?;
+        let document = tables::part_row(scope, key);
+        let ((result, made), unpublished) = read::document_at(self.engine, &place, scope, key, |open| {
+            let actor = open.actor(&self.engine.device(), &document);
+            let unpublished = open.unpublished();
+            Ok((change(open.shown(), actor)?, unpublished))
+        })?;
         if let Some(change) = made {
-            let document = tables::part_row(scope, key);
+            self.publish(scope, key, unpublished, change.raw_bytes().len());
             self.ahead.push(AheadChange { document, place: Arc::clone(&place), hash: change.hash() });
             let action = Action::Change(change.raw_bytes().to_vec());
             self.push(scope, key, action, Flight::Document { place, deleted: false })?;
         }
         Ok(result)
+    }
+
+    /// Writes down translated changes of a document before a change that rests on them, for those who
+    /// cannot translate them, as far as there is room beside it: what is left has to wait for the next.
+    fn publish(&mut self, scope: &Scope, key: &str, changes: Vec<DocumentChange>, beside: usize) {
+        let mut room = OPERATIONS_BYTES_MAX.saturating_sub(self.bytes + beside + PUBLISH_HEADS + key.len());
+        for change in changes {
+            let size = change.raw_bytes().len() + PUBLISH_HEADS + key.len();
+            let Some(rest) = room.checked_sub(size) else { return };
+            room = rest;
+            self.bytes += self.operations.push(scope, key, Action::Change(change.raw_bytes().to_vec()));
+        }
     }
 
     /// Where the document is open.

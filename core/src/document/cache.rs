@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tidelog_log::log::LogError;
 use tidelog_log::state::StateRead;
 
-use super::OpenDocument;
+use super::generations::Generations;
 use crate::data::tables::{self, DOCUMENT_SNAPSHOTS, DOCUMENT_TAILS, DOCUMENT_WAITING};
 
 /// Documents kept open; beyond it the least recently used one that is not in use is dropped.
@@ -21,7 +21,7 @@ pub(crate) const OPEN_DOCUMENTS_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Cached {
     /// The document.
-    pub(crate) document: OpenDocument,
+    pub(crate) document: Generations,
     /// Number of the last change to its rows.
     pub(crate) stamp: u64,
     /// Bytes of the changes stored since the snapshot.
@@ -52,7 +52,8 @@ impl Cached {
         let snapshot = state.get(DOCUMENT_SNAPSHOTS, part_row)?;
         let tail = tables::values(state, DOCUMENT_TAILS, part_row)?;
         let waiting = tables::values(state, DOCUMENT_WAITING, part_row)?;
-        let document = OpenDocument::load(snapshot.as_deref(), &tail, &waiting)
+        let begins = tables::begins(state, part_row)?;
+        let document = Generations::load(snapshot.as_deref(), &tail, &waiting, begins)
             .map_err(|error| LogError::Engine(error.to_string()))?;
         Ok(Self {
             document,
@@ -134,7 +135,7 @@ mod tests {
         let documents = Documents::default();
         for number in 0..OPEN_DOCUMENTS_MAX {
             *lock(&documents.place(&row(number))) =
-                Some(Cached { document: OpenDocument::empty(), stamp: 1, tail_bytes: 0, snapshot_bytes: 0 });
+                Some(Cached { document: Generations::empty(), stamp: 1, tail_bytes: 0, snapshot_bytes: 0 });
         }
         let in_use = documents.place(&row(1));
         assert!(is_open(&documents, 0), "used just now, as is 1");

@@ -30,7 +30,7 @@ const NAME: &str = "name";
 #[serde(default)]
 pub struct CircleOptions {
     /// What newcomers may read: everything, or what is written after they joined, with what is there
-    /// at that time written again for them. Documents that are there come with their past.
+    /// at that time written again for them.
     pub history: History,
     /// Whether the recovery words recover its data too.
     pub recoverable: bool,
@@ -149,6 +149,9 @@ impl Workspace {
         engine.check_writer(&circle, &directory)?;
         let mut ops = Vec::new();
         let present = directory.role_in_circle(&user, &circle);
+        if settings.history == History::FromJoin && present.is_none() {
+            engine.publish(circle).await?;
+        }
         if present != Some(role) {
             ops.push(Op::CircleAdd { circle, user, role });
         }

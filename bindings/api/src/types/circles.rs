@@ -8,8 +8,7 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CircleOptions {
     /// What newcomers may read: `full` (everything, also without saying so), or `from_join` (what is
-    /// written after they joined, with what is there at that time written again for them, documents
-    /// with their past).
+    /// written after they joined, with what is there at that time written again for them).
     pub history: Option<String>,
     /// Whether the recovery words recover its data too; they do without saying so.
     pub recoverable: Option<bool>,

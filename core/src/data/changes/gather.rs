@@ -12,6 +12,7 @@ use super::{Change, ChangeKind, storage};
 use crate::data::materialise::{Unsealed, unseal};
 use crate::data::operation::{Action, Operations};
 use crate::data::tables::Version;
+use crate::document::begin::Begin;
 use crate::document::parse_change;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
@@ -144,6 +145,9 @@ impl<'e> Gathering<'e> {
             let own = group.owner.is_none_or(|owner| author == Some(owner));
             own && group.operations.iter().all(|operation| match &operation.action {
                 Action::Change(bytes) => parse_change(bytes).is_ok(),
+                Action::Begin { heads, before, change } => {
+                    Begin::parse(heads.clone(), before.clone(), change).is_ok()
+                }
                 Action::Put(_) | Action::Delete => true,
             })
         });

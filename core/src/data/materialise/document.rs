@@ -5,16 +5,22 @@
 //! the document gets. A document is there if its highest version is not a delete and at least one
 //! change was applied.
 
+use std::collections::BTreeSet;
+
 use tidelog_log::log::LogError;
 
 use super::{Materialiser, Part, Source, Step, Target, Unseal, put_history};
 use crate::data::hlc::Hlc;
 use crate::data::tables::{
-    self, DOCUMENT_SNAPSHOTS, DOCUMENT_TAILS, DOCUMENT_WAITING, ITEMS, ItemRow, Tables, Version,
+    self, DOCUMENT_BEGINS, DOCUMENT_SNAPSHOTS, DOCUMENT_TAILS, DOCUMENT_WAITING, ITEMS, ItemRow, Tables,
+    Version,
 };
 use crate::data::watch::EventKind;
+use crate::document::begin::Begin;
 use crate::document::cache::{self, CHANGING, Cached};
-use crate::document::{DocumentChange, Outcome};
+use crate::document::generations::Generations;
+use crate::document::{ChangeHash, DocumentChange, Outcome};
+use crate::value::Value;
 
 /// Bytes of changes behind a snapshot that are fine however small the snapshot is.
 pub(crate) const TAIL_BYTES_MIN: usize = 32 * 1024;
@@ -41,14 +47,22 @@ impl<K: Unseal> Materialiser<K> {
         let cached = guard.as_mut().expect("loaded just now");
         // Until the rows are written this copy belongs to no state.
         cached.stamp = CHANGING;
-        let heads = cached.document.heads().clone();
+        let mut before = Before::new(&mut cached.document, &steps);
         let version = last_version(source, &steps, part);
         let mut new_stamp = stamp;
         for (index, step) in steps {
             match step {
                 Step::Change(change) => {
                     put_history(tables, &scope, &key, &source.version(index, false), source.arrival)?;
-                    new_stamp = self.change(tables, &part_row, cached, *change)?.unwrap_or(new_stamp);
+                    let outcome = cached.document.apply((*change).clone());
+                    new_stamp = self.keep(tables, &part_row, cached, &change, outcome)?.unwrap_or(new_stamp);
+                }
+                Step::Begin(begin) => {
+                    put_history(tables, &scope, &key, &source.version(index, false), source.arrival)?;
+                    let change = begin.change.clone();
+                    new_stamp = self.begin(tables, &part_row, cached, &begin)?.unwrap_or(new_stamp);
+                    let outcome = cached.document.apply(change.clone());
+                    new_stamp = self.keep(tables, &part_row, cached, &change, outcome)?.unwrap_or(new_stamp);
                 }
                 Step::Delete if part == Part::Whole => {
                     put_history(tables, &scope, &key, &source.version(index, true), source.arrival)?;
@@ -64,8 +78,8 @@ impl<K: Unseal> Materialiser<K> {
             compact(tables, &part_row, cached)?;
         }
         let was_live = old.as_ref().is_some_and(|old| old.live);
-        let live = !version.delete && !cached.document.is_empty();
-        let changed = was_live != live || (live && heads != *cached.document.heads());
+        let live = !version.delete && !cached.document.all().is_empty();
+        let changed = was_live != live || (live && before.differs(&mut cached.document));
         let new = self.document_row(tables, source, &row, old.as_ref(), (version, live, changed))?;
         tables.put(ITEMS, &row, &ItemRow { body: new_stamp.to_be_bytes().to_vec(), ..new }.encode())?;
         cached.stamp = new_stamp;
@@ -92,23 +106,41 @@ impl<K: Unseal> Materialiser<K> {
         Ok(ItemRow { version, live, number, arrival, author, body: Vec::new() })
     }
 
-    /// Applies one change, and gives the number under which it is stored.
-    fn change(
+    /// Stores that a change begins the document anew, and gives the number of that if it is news.
+    fn begin(
         &mut self,
         tables: &dyn Tables,
         part_row: &[u8],
         cached: &mut Cached,
-        change: DocumentChange,
+        begin: &Begin,
+    ) -> Result<Option<u64>, LogError> {
+        let hash = begin.change.hash();
+        if !cached.document.expect(begin) {
+            return Ok(None);
+        }
+        let beginning = &cached.document.begins()[&hash];
+        tables.put(DOCUMENT_BEGINS, &[part_row, &hash.0].concat(), &tables::begin_row(beginning))?;
+        Ok(Some(self.next_number(tables)?))
+    }
+
+    /// Stores a change that was applied, and gives the number of that if it is news.
+    fn keep(
+        &mut self,
+        tables: &dyn Tables,
+        part_row: &[u8],
+        cached: &mut Cached,
+        change: &DocumentChange,
+        outcome: Outcome,
     ) -> Result<Option<u64>, LogError> {
         let waiting_row = |change: &DocumentChange| [part_row, &change.hash().0].concat();
-        Ok(match cached.document.apply(change.clone()) {
+        Ok(match outcome {
             Outcome::Known => None,
             Outcome::Waits => {
-                tables.put(DOCUMENT_WAITING, &waiting_row(&change), change.raw_bytes())?;
+                tables.put(DOCUMENT_WAITING, &waiting_row(change), change.raw_bytes())?;
                 Some(self.next_number(tables)?)
             }
             Outcome::Applied(woken) => {
-                let mut number = self.append(tables, part_row, cached, &change)?;
+                let mut number = self.append(tables, part_row, cached, change)?;
                 for change in &woken {
                     tables.delete(DOCUMENT_WAITING, &waiting_row(change))?;
                     number = self.append(tables, part_row, cached, change)?;
@@ -120,7 +152,7 @@ impl<K: Unseal> Materialiser<K> {
                 for row in tables::keys(tables, DOCUMENT_WAITING, part_row)? {
                     tables.delete(DOCUMENT_WAITING, &row)?;
                 }
-                for change in cached.document.waiting() {
+                for change in cached.document.all().waiting() {
                     tables.put(DOCUMENT_WAITING, &waiting_row(change), change.raw_bytes())?;
                 }
                 Some(self.next_number(tables)?)
@@ -143,6 +175,32 @@ impl<K: Unseal> Materialiser<K> {
     }
 }
 
+/// What was shown of a document before an entry, as far as it is needed to tell whether that changed.
+struct Before {
+    heads: BTreeSet<ChangeHash>,
+    value: Option<Value>,
+}
+
+impl Before {
+    fn new(document: &mut Generations, steps: &[(u32, Step)]) -> Self {
+        let begins = steps.iter().any(|(_, step)| matches!(step, Step::Begin(_)));
+        let value = if begins { document.value().ok() } else { None };
+        Self { heads: document.shown().heads().clone(), value }
+    }
+
+    /// Whether something else is shown now. If that had to be computed anew, its value says so: it
+    /// may be the same in other changes.
+    fn differs(&mut self, document: &mut Generations) -> bool {
+        if let Some(shown) = document.outdated() {
+            self.value = self.value.take().or_else(|| shown.value().ok());
+        }
+        match &self.value {
+            Some(value) => document.value().ok().as_ref() != Some(value),
+            None => *document.shown().heads() != self.heads,
+        }
+    }
+}
+
 /// The version that an entry gives a document: that of its last operation on it. A deferred entry
 /// has no place in time yet, and its deletes do not count.
 pub(super) fn last_version(source: &Source, steps: &[(u32, Step)], part: Part) -> Option<Version> {
@@ -151,14 +209,14 @@ pub(super) fn last_version(source: &Source, steps: &[(u32, Step)], part: Part) -
         Part::Whole => steps.last().map(version),
         Part::Timeless => steps
             .iter()
-            .rfind(|(_, step)| matches!(step, Step::Change(_)))
+            .rfind(|(_, step)| matches!(step, Step::Change(_) | Step::Begin(_)))
             .map(|step| Version { hlc: Hlc::default(), ..version(step) }),
     }
 }
 
 /// Replaces the stored changes by a snapshot that has them.
 pub(super) fn compact(tables: &dyn Tables, part_row: &[u8], cached: &mut Cached) -> Result<(), LogError> {
-    let snapshot = cached.document.save().map_err(|error| LogError::Engine(error.to_string()))?;
+    let snapshot = cached.document.all().save().map_err(|error| LogError::Engine(error.to_string()))?;
     tables.put(DOCUMENT_SNAPSHOTS, part_row, &snapshot)?;
     for row in tables::keys(tables, DOCUMENT_TAILS, part_row)? {
         tables.delete(DOCUMENT_TAILS, &row)?;

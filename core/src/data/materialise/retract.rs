@@ -19,12 +19,13 @@ use crate::data::address::{Policy, Scope};
 use crate::data::beacon;
 use crate::data::hlc::Hlc;
 use crate::data::tables::{
-    self, CHANGES, DOCUMENT_SNAPSHOTS, DOCUMENT_TAILS, DOCUMENT_WAITING, HISTORY, ITEMS, ItemRow, Tables,
-    UNREADABLE, Version, WAITING_CLOCK, WAITING_KEYS, change_row, damaged, parse_history, parse_unreadable,
+    self, CHANGES, DOCUMENT_BEGINS, DOCUMENT_SNAPSHOTS, DOCUMENT_TAILS, DOCUMENT_WAITING, HISTORY, ITEMS,
+    ItemRow, Tables, UNREADABLE, Version, WAITING_CLOCK, WAITING_KEYS, change_row, damaged, parse_history,
+    parse_unreadable,
 };
 use crate::data::watch::EventKind;
-use crate::document::OpenDocument;
 use crate::document::cache::{self, Cached};
+use crate::document::generations::Generations;
 use crate::value::cbor;
 
 /// The items to be found again, each with the entry whose loss made that necessary.
@@ -138,7 +139,9 @@ impl<K: Unseal> Materialiser<K> {
         }
         let (version, source, value) = match found {
             Some((version, source, Step::Put(value))) => (version, source, Some(value)),
-            Some((version, source, Step::Delete | Step::Change(_))) => (version, source, None),
+            Some((version, source, Step::Delete | Step::Change(_) | Step::Begin(_))) => {
+                (version, source, None)
+            }
             None => (Version::NONE, *lost, None),
         };
         if old.version == version {
@@ -179,13 +182,13 @@ impl<K: Unseal> Materialiser<K> {
         let place = self.shared.documents.place(&part_row);
         let mut guard = cache::lock(&place);
         *guard = None;
-        for table in [DOCUMENT_TAILS, DOCUMENT_WAITING] {
+        for table in [DOCUMENT_TAILS, DOCUMENT_WAITING, DOCUMENT_BEGINS] {
             for row in tables::keys(tables, table, &part_row)? {
                 tables.delete(table, &row)?;
             }
         }
         tables.delete(DOCUMENT_SNAPSHOTS, &part_row)?;
-        let mut document = OpenDocument::empty();
+        let mut document = Generations::empty();
         let mut best: Option<(Version, Source)> = None;
         let arrivals: BTreeSet<u64> =
             history(tables, scope, key)?.into_iter().map(|(_, arrival)| arrival).collect();
@@ -199,20 +202,26 @@ impl<K: Unseal> Materialiser<K> {
                 best = Some((version, source));
             }
             for (_, step) in steps {
-                if let Step::Change(change) = step {
-                    document.apply(*change);
+                match step {
+                    Step::Change(change) => drop(document.apply(*change)),
+                    Step::Begin(begin) => drop(document.begin(&begin)),
+                    Step::Delete | Step::Put(_) => {}
                 }
             }
         }
-        for change in document.waiting() {
+        for (hash, begin) in document.begins() {
+            tables.put(DOCUMENT_BEGINS, &[&part_row[..], &hash.0].concat(), &tables::begin_row(begin))?;
+        }
+        for change in document.all().waiting() {
             let row = [&part_row[..], &change.hash().0].concat();
             tables.put(DOCUMENT_WAITING, &row, change.raw_bytes())?;
         }
         let (version, source) = best.unwrap_or((Version::NONE, *lost));
-        let live = !version.delete && !document.is_empty();
+        let is_empty = document.all().is_empty();
+        let live = !version.delete && !is_empty;
         let stamp = self.next_number(tables)?;
         let mut cached = Cached { document, stamp, tail_bytes: 0, snapshot_bytes: 0 };
-        if !cached.document.is_empty() {
+        if !is_empty {
             compact(tables, &part_row, &mut cached)?;
         }
         let number = self.changed(tables, scope.stream, &row, Some(&old))?;

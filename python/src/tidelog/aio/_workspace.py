@@ -220,9 +220,8 @@ class Workspace:
     async def create_circle(self, name: str, *, history: History = "full", recoverable: bool = True) -> Circle:
         """Makes a circle of this user alone, who may add others.
 
-        Newcomers read everything, or with the history `from_join` what is there when they join and what comes;
-        documents that are there come with their past. The recovery words recover its data too, unless it is made
-        not `recoverable`.
+        Newcomers read everything, or with the history `from_join` what is there when they join and what comes.
+        The recovery words recover its data too, unless it is made not `recoverable`.
         """
         return _shape.circle(await self._native.create_circle(name, history, recoverable, here()))
 

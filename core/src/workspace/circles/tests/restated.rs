@@ -1,6 +1,7 @@
 //! What somebody reads who joined a circle that keeps its past to itself.
 
 use super::*;
+use crate::data::materialise::{Unsealed, unseal};
 use crate::data::{CollectionOptions, Policy};
 
 fn options(policy: Policy) -> CollectionOptions {
@@ -66,6 +67,203 @@ async fn of_a_deleted_document_a_newcomer_gets_the_deletion_and_no_change() {
     assert_eq!(pages.get("page").expect("reads"), None);
     let document = pages.document("page").expect("a document");
     assert_eq!(document.heads().expect("reads").len(), 0, "no change of it was given");
+}
+
+/// The page as a device shows it, as text.
+fn page(world: &World, number: usize, circle: CircleId) -> Option<String> {
+    let value = pages(world, number, circle).get("page").expect("reads");
+    value.map(|value| value.to_json().expect("text"))
+}
+
+fn document(world: &World, number: usize, circle: CircleId) -> crate::document::handle::Document {
+    pages(world, number, circle).document("page").expect("a document")
+}
+
+async fn add_text(world: &World, number: usize, circle: CircleId, text: &str) {
+    document(world, number, circle).splice_text("body", 0, 0, text).await.expect("writes");
+}
+
+/// The operations that a device can read, as bytes.
+fn readable(world: &World, number: usize) -> Vec<Vec<u8>> {
+    let engine = &world.devices[number].inner.engine;
+    let mut found = Vec::new();
+    let mut arrival = 1;
+    while let Some(entry) = engine.log.entry_at(arrival).expect("reads") {
+        if let Unsealed::Plain { operations, .. } = unseal(&engine.keyring, &entry) {
+            found.push(operations);
+        }
+        arrival += 1;
+    }
+    found
+}
+
+fn contains(haystack: &[u8], needle: &str) -> bool {
+    haystack.windows(needle.len()).any(|part| part == needle.as_bytes())
+}
+
+#[tokio::test]
+async fn of_a_document_a_newcomer_gets_what_is_there_and_nothing_that_was_taken_out() {
+    let (world, circle) = with_a_past().await;
+    let page_of = |number| document(&world, number, circle);
+    page_of(0).splice_text("body", 7, 0, " zebra").await.expect("writes");
+    page_of(0).set("quagga", &Value::Text("okapi".into())).await.expect("writes");
+    page_of(0).insert("list", 0, &Value::Text("tapir".into())).await.expect("writes");
+    page_of(0).splice_text("body", 7, 6, "").await.expect("writes");
+    page_of(0).delete("quagga").await.expect("deletes");
+    page_of(0).delete("list.0").await.expect("deletes");
+    world.add(circle, 1).await;
+    world.sync().await;
+    assert_eq!(page(&world, 1, circle), page(&world, 0, circle));
+    assert_eq!(page(&world, 2, circle), page(&world, 0, circle));
+    let opened = readable(&world, 1);
+    assert!(opened.iter().any(|bytes| contains(bytes, "Nothing")), "what is there is");
+    for word in ["zebra", "quagga", "okapi", "tapir"] {
+        assert!(!opened.iter().any(|bytes| contains(bytes, word)), "{word}");
+        assert!(readable(&world, 2).iter().any(|bytes| contains(bytes, word)), "{word}");
+    }
+    assert_eq!(page_of(1).history().expect("reads").len(), 1);
+    assert_eq!(page_of(1).heads().expect("reads").len(), 1);
+}
+
+#[tokio::test]
+async fn after_a_newcomer_joined_all_edit_the_document_and_see_the_same() {
+    let (world, circle) = with_a_past().await;
+    world.add(circle, 1).await;
+    world.sync().await;
+    for number in [0, 1, 2] {
+        add_text(&world, number, circle, &format!("<{number}>")).await;
+        document(&world, number, circle).increment("read", 1).await.expect("writes");
+    }
+    world.sync().await;
+    let shown = page(&world, 0, circle).expect("is there");
+    assert_eq!([1, 2].map(|number| page(&world, number, circle)), [Some(shown.clone()), Some(shown.clone())]);
+    assert!((0..3).all(|number| shown.matches(&format!("<{number}>")).count() == 1), "{shown}");
+    assert!(shown.contains(r#""read":5"#), "{shown}");
+}
+
+#[tokio::test]
+async fn who_did_not_know_of_a_newcomer_loses_no_edit_and_the_newcomer_sees_it_with_the_next_write() {
+    for restated in [false, true] {
+        let (world, circle) = with_a_past().await;
+        world.add(circle, 1).await;
+        add_text(&world, 2, circle, "<meanwhile>").await;
+        add_text(&world, 0, circle, "<after>").await;
+        world.sync().await;
+        let old = page(&world, 0, circle).expect("is there");
+        assert!(old.contains("<meanwhile>") && old.contains("<after>"), "{old}");
+        assert_eq!(page(&world, 2, circle), Some(old.clone()));
+        assert!(page(&world, 1, circle).expect("is there").contains("<after>"));
+        add_text(&world, 1, circle, "<newcomer>").await;
+        world.sync().await;
+        if restated {
+            world.add(circle, 1).await;
+        } else {
+            add_text(&world, 2, circle, "<next>").await;
+        }
+        world.sync().await;
+        let shown = page(&world, 0, circle).expect("is there");
+        assert_eq!(
+            [1, 2].map(|number| page(&world, number, circle)),
+            [Some(shown.clone()), Some(shown.clone())]
+        );
+        for text in ["<meanwhile>", "<after>", "<newcomer>", "Nothing"] {
+            assert_eq!(shown.matches(text).count(), 1, "{text} in {shown}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_what_was_written_and_taken_out_before_the_next_newcomer_that_one_gets_nothing() {
+    let world = World::new(3).await;
+    let circle = world.circle(FROM_JOIN, &[2]).await;
+    add_text(&world, 0, circle, "Nothing").await;
+    world.sync().await;
+    world.add(circle, 1).await;
+    add_text(&world, 2, circle, "zebra").await;
+    document(&world, 2, circle).splice_text("body", 0, 4, "").await.expect("writes");
+    world.sync().await;
+    assert_eq!(page(&world, 0, circle).as_deref(), Some(r#"{"body":"aNothing"}"#));
+    world.add(circle, 3).await;
+    world.sync().await;
+    for number in [1, 2, 3] {
+        assert_eq!(page(&world, number, circle).as_deref(), Some(r#"{"body":"aNothing"}"#), "{number}");
+    }
+    // One character is one operation, so the word as such is nowhere; what is not there at all is.
+    assert!(!readable(&world, 3).iter().any(|bytes| contains(bytes, "zebr")));
+    assert_eq!(document(&world, 3, circle).history().expect("reads").len(), 1);
+}
+
+#[tokio::test]
+async fn of_two_who_add_at_once_both_newcomers_go_on_and_nobody_loses_anything() {
+    for apart in [false, true] {
+        let world = World::new(3).await;
+        let circle = world.circle(FROM_JOIN, &[]).await;
+        let admin = world.user(2);
+        world.devices[0].set_role(admin, Role::Admin).await.expect("promotes");
+        world.devices[0].add_to_circle(circle, admin, Role::Admin).await.expect("adds");
+        world.sync().await;
+        add_text(&world, 0, circle, "Nothing").await;
+        world.sync().await;
+        if apart {
+            add_text(&world, 0, circle, "<a>").await;
+            add_text(&world, 2, circle, "<c>").await;
+        }
+        world.add(circle, 1).await;
+        let other = world.user(3);
+        world.devices[2].add_to_circle(circle, other, Role::Writer).await.expect("adds");
+        add_text(&world, 0, circle, "<0>").await;
+        add_text(&world, 2, circle, "<2>").await;
+        for (one, other) in [(0, 1), (2, 3)] {
+            world.devices[one].sync_with(&world.devices[other]).await.expect("syncs");
+        }
+        add_text(&world, 1, circle, "<1>").await;
+        add_text(&world, 3, circle, "<3>").await;
+        world.sync().await;
+        let shown = page(&world, 0, circle).expect("is there");
+        assert_eq!(page(&world, 2, circle), Some(shown.clone()));
+        for text in ["Nothing", "<0>", "<1>", "<2>", "<3>"].into_iter().chain(apart.then_some("<a>")) {
+            assert_eq!(shown.matches(text).count(), 1, "{text} in {shown}");
+        }
+        world.add(circle, 1).await;
+        world.add(circle, 3).await;
+        world.sync().await;
+        let shown = page(&world, 0, circle);
+        assert_eq!([1, 2, 3].map(|number| page(&world, number, circle)), [(); 3].map(|()| shown.clone()));
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_was_deleted_meanwhile_stays_deleted_and_comes_back_once_it_is_written() {
+    let (world, circle) = with_a_past().await;
+    world.clock.advance(1_000);
+    pages(&world, 2, circle).delete("page").await.expect("deletes");
+    world.clock.advance(1_000);
+    world.add(circle, 1).await;
+    world.sync().await;
+    assert_eq!([0, 2].map(|number| page(&world, number, circle)), [None, None]);
+    assert!(page(&world, 1, circle).is_some(), "the deletion is under the old key");
+    world.add(circle, 1).await;
+    world.sync().await;
+    assert_eq!([0, 1, 2].map(|number| page(&world, number, circle)), [None, None, None]);
+    add_text(&world, 2, circle, "<again>").await;
+    world.sync().await;
+    let shown = page(&world, 0, circle).expect("is there");
+    assert!(shown.contains("<again>Nothing"), "{shown}");
+    assert_eq!([1, 2].map(|number| page(&world, number, circle)), [Some(shown.clone()), Some(shown)]);
+}
+
+#[tokio::test]
+async fn what_is_restated_twice_without_a_change_is_the_same_document() {
+    let (world, circle) = with_a_past().await;
+    world.add(circle, 1).await;
+    world.sync().await;
+    let heads = |number| document(&world, number, circle).heads().expect("reads");
+    let before = heads(0);
+    let mut watch = document(&world, 0, circle).watch();
+    world.add(circle, 1).await;
+    world.sync().await;
+    assert_eq!([heads(0), heads(1), heads(2)], [before.clone(), before.clone(), before]);
+    assert!(told(&mut watch).is_empty(), "nothing that is shown has changed");
 }
 
 #[tokio::test]
