@@ -21,7 +21,7 @@ mod tests;
 mod verify;
 mod writer;
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-pub use admit::CHAIN_TIPS_MAX;
+pub use admit::{CHAIN_ENDS_MAX, CHAIN_TIPS_MAX};
 pub use draft::{Committed, Draft, Seal, Unless, genesis};
 pub use error::LogError;
 pub use findings::NewerEntry;
@@ -40,9 +40,9 @@ pub use verify::VerifyReport;
 pub use writer::{Change, Done};
 
 use crate::directory::Directory;
-use crate::entry::Entry;
+use crate::entry::{Entry, Header};
 use crate::env::{Clock, Random};
-use crate::ids::{DeviceId, WorkspaceId};
+use crate::ids::{DeviceId, EntryId, WorkspaceId};
 use crate::segments::Segments;
 use crate::session::Receipt;
 use crate::state::{State, StateBatch};
@@ -172,6 +172,8 @@ struct Shared {
     /// Arrival numbers of entries that are past the tips of their chains: nobody is offered them.
     withheld: RwLock<Arc<BTreeSet<u64>>>,
     findings: Mutex<Findings>,
+    /// Headers of stored entries of stream zero that were judged, with their arrival numbers.
+    zero: Mutex<HashMap<EntryId, (Header, u64)>>,
     subscribers: Mutex<Vec<(u64, Notify)>>,
 }
 

@@ -69,6 +69,12 @@ impl Circles {
         }
     }
 
+    /// Whether the operation on a circle that was noted last counts.
+    pub(super) fn newest_counts(&self, id: &CircleId) -> bool {
+        let newest = self.0.get(id).and_then(|circle| circle.deeds.last());
+        newest.is_some_and(|deed| deed.by.is_some())
+    }
+
     /// Decides all again, after standings changed; the users of whom something else counts now.
     pub(super) fn decide_all(&mut self, dag: &Dag, members: &Members) -> BTreeSet<UserId> {
         let mut touched = BTreeSet::new();

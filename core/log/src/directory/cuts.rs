@@ -93,8 +93,8 @@ impl Amendments {
         let mut limits: Vec<_> = removals(dag, members, circles, device)
             .iter()
             .map(|removal| {
-                let amends = |(node, _): &&(NodeIndex, Cut)| self.may_amend(dag, members, *node, removal);
-                let amended = self.of(device).filter(amends).map(|(_, cut)| cut);
+                let may = |(node, _): &&(NodeIndex, Cut)| amends(dag, members, *node, removal);
+                let amended = self.of(device).filter(may).map(|(_, cut)| cut);
                 let cut = furthest(removal.cuts.iter().chain(amended), device, stream);
                 Limit { cause: removal.cause, cut, by: dag.node(removal.node).id }
             })
@@ -102,17 +102,6 @@ impl Amendments {
         limits.sort_unstable();
         limits.dedup();
         limits
-    }
-
-    fn may_amend(&self, dag: &Dag, members: &Members, node: NodeIndex, removal: &Removal<'_>) -> bool {
-        let Some(author) = members.standings[node].authority.at(LAST) else { return false };
-        let of_own_user = removal.user.is_some_and(|user| removal.by.is_of(&user));
-        let may = if of_own_user {
-            author.class > removal.by.class || author.user == removal.by.user
-        } else {
-            author.class >= removal.by.class
-        };
-        may && dag.past(node).contains(dag.node(removal.node))
     }
 
     /// The cut up to which entries of a device count in a stream although its addition is void.
@@ -123,12 +112,7 @@ impl Amendments {
         device: &DeviceId,
         stream: &StreamId,
     ) -> Option<(u64, EntryId)> {
-        let grants = |(node, _): &&(NodeIndex, Cut)| {
-            let past = dag.past(*node);
-            members.standings[*node].authority.at(LAST).is_some_and(|author| author.may(Role::Admin))
-                && members.is_certified(dag, device, past)
-                && members.certificate(dag, device, past).is_none()
-        };
+        let grants = |(node, _): &&(NodeIndex, Cut)| grants(dag, members, *node, device);
         furthest(self.of(device).filter(grants).map(|(_, cut)| cut), device, stream)
     }
 
@@ -136,6 +120,38 @@ impl Amendments {
     pub(super) fn devices(&self) -> impl Iterator<Item = &DeviceId> {
         self.0.keys()
     }
+}
+
+/// Whether the author of an entry may move the cut of a removal.
+fn amends(dag: &Dag, members: &Members, node: NodeIndex, removal: &Removal<'_>) -> bool {
+    let Some(author) = members.standings[node].authority.at(LAST) else { return false };
+    let of_own_user = removal.user.is_some_and(|user| removal.by.is_of(&user));
+    let may = if of_own_user {
+        author.class > removal.by.class || author.user == removal.by.user
+    } else {
+        author.class >= removal.by.class
+    };
+    may && dag.past(node).contains(dag.node(removal.node))
+}
+
+/// Whether the author of an entry may let entries of a device count although its additions are void.
+fn grants(dag: &Dag, members: &Members, node: NodeIndex, device: &DeviceId) -> bool {
+    let past = dag.past(node);
+    members.standings[node].authority.at(LAST).is_some_and(|author| author.may(Role::Admin))
+        && members.is_certified(dag, device, past)
+        && members.certificate(dag, device, past).is_none()
+}
+
+/// Whether what an entry says of the cuts of a device counts.
+pub(super) fn may_amend(
+    dag: &Dag,
+    members: &Members,
+    circles: &Circles,
+    node: NodeIndex,
+    device: &DeviceId,
+) -> bool {
+    grants(dag, members, node, device)
+        || removals(dag, members, circles, device).iter().any(|removal| amends(dag, members, node, removal))
 }
 
 /// The removals and demotions of a device that count.

@@ -14,7 +14,7 @@ use super::members::{Act, Members};
 use super::policy::Policies;
 use super::rank::LAST;
 use super::relays::Relays;
-use super::{Body, DirectoryError, Op, Root};
+use super::{Body, DirectoryError, Op, Root, cuts};
 use crate::crypto::PublicKey;
 use crate::entry::Entry;
 use crate::ids::{DeviceId, EntryId, UserId, WorkspaceId};
@@ -271,21 +271,25 @@ impl Fold {
             }
             Op::CircleAdd { circle, user, role } => (circle, CircleAct::Add { user, role }),
             Op::CircleRemove { circle, user, cuts } => {
-                self.touched.extend(self.members.devices_of(&user));
                 (circle, CircleAct::Remove { user, cuts: cuts.into() })
             }
             other => return Err(other),
         };
+        let removed = if let CircleAct::Remove { user, .. } = &act { Some(*user) } else { None };
         self.circles.note(node, circle, act);
         if self.mode == Mode::Arriving {
             self.circles.settle_newest(&self.dag, &self.members, &circle);
+            // Whoever may not remove anybody has nobody judged again.
+            if let Some(user) = removed.filter(|_| self.circles.newest_counts(&circle)) {
+                self.touched.extend(self.members.devices_of(&user));
+            }
         }
         Ok(())
     }
 
     fn apply_other(&mut self, node: NodeIndex, op: Op) {
         let (entry, author) = (self.dag.node(node).id, self.dag.node(node).author);
-        let Self { dag, members, circles, keys, relays, policies, amendments, touched, .. } = self;
+        let Self { dag, members, circles, keys, relays, policies, amendments, touched, mode, .. } = self;
         let who = Who { dag, members, circles };
         match op {
             Op::KeyEpoch { circle, epoch, key_id, commit, name_wrap, prev, wraps } => {
@@ -294,7 +298,12 @@ impl Fold {
             }
             Op::KeyGrant { circle, key_id, wraps } => keys.add_grant(&who, node, circle, key_id, wraps),
             Op::AmendCut { cuts } => {
-                touched.extend(cuts.iter().map(|cut| cut.device));
+                // Whoever may not amend anything has nobody judged again.
+                if *mode == Mode::Arriving {
+                    let devices: BTreeSet<DeviceId> = cuts.iter().map(|cut| cut.device).collect();
+                    let amends = |device: &DeviceId| cuts::may_amend(dag, members, circles, node, device);
+                    touched.extend(devices.into_iter().filter(amends));
+                }
                 amendments.add(node, cuts);
             }
             Op::RelaySet { relay_pk, url } => relays.add(node, relay_pk, Some(url)),

@@ -22,6 +22,10 @@ use crate::state::StateView;
 
 /// Branches of a chain that may count; a device that forks more often is held at the ones it has.
 pub const CHAIN_TIPS_MAX: usize = 16;
+/// Branches of a chain that are held while it is not known which of them leads to a cut. Of what comes
+/// beside these only the one that does is taken: it, and as many as count, must come together with the
+/// entry that the cut names.
+pub const CHAIN_ENDS_MAX: usize = 4 * CHAIN_TIPS_MAX;
 
 /// Why an entry was refused.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +90,8 @@ pub(super) struct Stage<'s> {
     pub(super) positions: BTreeMap<EntryId, Option<EntryId>>,
     /// Chains to be judged.
     pub(super) dirty: BTreeSet<ChainKey>,
+    /// Devices of which the directory says something else than before the group.
+    pub(super) touched: BTreeSet<DeviceId>,
     /// What became of the entries of the chains that were judged.
     pub(super) verdicts: HashMap<EntryId, (Source, Option<Verdict>)>,
     /// Entries that came and are not stored.
@@ -129,6 +135,7 @@ impl<'s> Stage<'s> {
             staged: HashMap::new(),
             positions: BTreeMap::new(),
             dirty: BTreeSet::new(),
+            touched: BTreeSet::new(),
             verdicts: HashMap::new(),
             dropped: HashSet::new(),
             keeps_all: false,

@@ -10,16 +10,28 @@
 //! names is not held: it tells which of several branches counts.
 //!
 //! Chains of devices that nobody limits are not judged at all: their entries are, one by one, when
-//! they arrive.
+//! they arrive. Of other chains only what is new is looked at, however long they are: what was judged
+//! before stands until the directory says something of the device, the entry that a cut names comes,
+//! or the chain gets another branch before an open cut. Only then is a chain read from its ends to
+//! its beginning, so nobody can have it read again and again by sending what does not count.
+
+mod bench;
+mod branches;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::LogError;
-use super::admit::Stage;
-use super::index::{self, ChainKey, ChainTip};
-use crate::directory::{Cause, Directory, Limit, position};
-use crate::entry::{Header, Kind};
-use crate::ids::{EntryId, KeyId, StreamId};
+use super::admit::{CHAIN_ENDS_MAX, Stage};
+use super::index::{self, Chain, ChainKey, ChainTip};
+use crate::entry::Header;
+use crate::ids::{EntryId, StreamId};
+use bench::Bench;
+use branches::Branches;
+
+/// Most headers of stream zero that are remembered for judging: 5 MB.
+const ZERO_HEADERS_MAX: usize = 16_384;
 
 /// Why an entry that is held does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,137 +75,29 @@ pub(super) enum Source {
     Staged(usize),
 }
 
-struct Link {
-    header: Header,
-    source: Source,
-    /// Whether it or an entry before it has a sibling.
-    forked: bool,
-}
-
-/// A chain with all its branches, entries before those that build on them.
-#[derive(Default)]
-struct Branches {
-    links: HashMap<EntryId, Link>,
-    order: Vec<EntryId>,
-}
-
-impl Branches {
-    /// Whether an entry is at or before a cut.
-    fn is_within(&self, id: &EntryId, cut: Option<(u64, EntryId)>, up_to_cut: &HashSet<EntryId>) -> bool {
-        let Some((seq, last)) = cut else { return false };
-        let link = &self.links[id];
-        if self.links.contains_key(&last) {
-            up_to_cut.contains(id)
-        } else {
-            link.header.seq <= seq && !link.forked
-        }
-    }
-
-    /// The entries from one back to the first of its chain.
-    fn back_from(&self, id: EntryId) -> impl Iterator<Item = EntryId> {
-        let mut next = Some(id).filter(|id| self.links.contains_key(id));
-        std::iter::from_fn(move || {
-            let id = next?;
-            next = Some(self.links[&id].header.prev).filter(|prev| self.links.contains_key(prev));
-            Some(id)
-        })
-    }
-
-    /// The last entries on each branch of those that are in a set.
-    fn ends(&self, within: impl Fn(&EntryId) -> bool) -> Vec<ChainTip> {
-        let mut ends: BTreeMap<EntryId, ChainTip> = BTreeMap::new();
-        let mut covered = HashSet::new();
-        for id in self.order.iter().rev().filter(|id| within(id)) {
-            if covered.contains(id) {
-                continue;
-            }
-            covered.extend(self.back_from(*id));
-            let header = &self.links[id].header;
-            ends.insert(*id, ChainTip { seq: header.seq, id: *id, position: position(header, *id) });
-        }
-        ends.into_values().collect()
-    }
-}
-
-/// A chain of which it is known what counts.
+/// A chain, or the new part of one, of which it is known what counts.
 struct Judged {
-    /// As it was before.
-    chain: index::Chain,
     branches: Branches,
     verdicts: HashMap<EntryId, Option<Exclusion>>,
-    /// Those that do not count now, and may once the entry that a cut names is held.
-    in_doubt: HashSet<EntryId>,
+    /// New entries that do not count now, and are stored because they may once the entry that a cut
+    /// names is held; and those that they follow.
+    doubted: HashSet<EntryId>,
+    /// Tips and ends that were not looked at: they stay unless something new follows them.
+    beside: (Vec<ChainTip>, Vec<ChainTip>),
+    /// New entries that were found not to be stored, and cast no doubt on others.
+    dropped: Vec<EntryId>,
 }
 
 impl Judged {
     fn counts(&self, id: &EntryId) -> bool {
         self.verdicts[id].is_none()
     }
-}
 
-/// What judging a chain needs of the directory, looked up once.
-struct Bench<'d> {
-    directory: &'d Directory,
-    limits: Vec<(Limit, HashSet<EntryId>)>,
-    granted: (Option<(u64, EntryId)>, HashSet<EntryId>),
-    may_write: HashMap<(EntryId, KeyId), bool>,
-}
-
-impl<'d> Bench<'d> {
-    fn new(directory: &'d Directory, key: &ChainKey, branches: &Branches) -> Self {
-        let up_to = |cut: Option<(u64, EntryId)>| {
-            cut.map_or_else(HashSet::new, |(_, id)| branches.back_from(id).collect())
-        };
-        let limits = directory.limits(&key.1, &key.0);
-        let granted = directory.granted(&key.1, &key.0);
-        Self {
-            directory,
-            limits: limits.into_iter().map(|limit| (limit, up_to(limit.cut))).collect(),
-            granted: (granted, up_to(granted)),
-            may_write: HashMap::new(),
-        }
-    }
-
-    /// Whether an entry that was judged may count yet: nothing but cuts whose entries are not held is
-    /// against it.
-    fn is_in_doubt(&self, branches: &Branches, id: &EntryId) -> bool {
-        let header = &branches.links[id].header;
-        let passes = |cut: Option<(u64, EntryId)>, up_to: &HashSet<EntryId>| {
-            let is_open = |(seq, last)| header.seq <= seq && !branches.links.contains_key(&last);
-            branches.is_within(id, cut, up_to) || cut.is_some_and(is_open)
-        };
-        let may = self.may_write.get(&(header.auth, header.key_id)).is_some_and(|may| *may);
-        header.kind != Kind::Directory
-            && (may || passes(self.granted.0, &self.granted.1))
-            && self
-                .limits
-                .iter()
-                .all(|(limit, up_to)| passes(limit.cut, up_to) || !self.directory.binds(limit, header))
-    }
-
-    /// Why an entry does not count; `None` if it does.
-    fn judge(&mut self, branches: &Branches, id: &EntryId) -> Option<Exclusion> {
-        let header = &branches.links[id].header;
-        if header.kind == Kind::Directory {
-            return (!self.directory.counts(id)).then_some(Exclusion::NotAuthorized);
-        }
-        let directory = self.directory;
-        let may = *self
-            .may_write
-            .entry((header.auth, header.key_id))
-            .or_insert_with(|| directory.may_write(&header.author, &header.auth, &header.key_id).is_ok());
-        if !may && !branches.is_within(id, self.granted.0, &self.granted.1) {
-            return Some(Exclusion::NotAuthorized);
-        }
-        let (limit, _) = self.limits.iter().find(|(limit, up_to)| {
-            !branches.is_within(id, limit.cut, up_to) && directory.binds(limit, header)
-        })?;
-        Some(match limit.cause {
-            _ if limit.cut.is_some_and(|(seq, _)| header.seq <= seq) => Exclusion::Fork,
-            Cause::Removed => Exclusion::Removed,
-            Cause::Demoted => Exclusion::Demoted,
-            Cause::LeftCircle(_) => Exclusion::LeftCircle,
-        })
+    /// Last entries of branches, those that were not looked at included, in order of their ids.
+    fn with_beside(ends: Vec<ChainTip>, beside: impl Iterator<Item = ChainTip>) -> Vec<ChainTip> {
+        let all: BTreeMap<EntryId, ChainTip> =
+            ends.into_iter().chain(beside).map(|end| (end.id, end)).collect();
+        all.into_values().collect()
     }
 }
 
@@ -205,6 +109,7 @@ impl Stage<'_> {
             let keys = self.committed.keys().chain(self.chains.keys());
             let of_touched: Vec<_> = keys.filter(|(_, device)| touched.contains(device)).copied().collect();
             self.dirty.extend(of_touched);
+            self.touched.extend(&touched);
         }
         if self.dirty.is_empty() {
             return Ok(());
@@ -217,11 +122,9 @@ impl Stage<'_> {
                 let Some(judged) = self.judge_chain(&key)? else { continue };
                 lost |= self.has_lost(&key, &judged);
                 if key.0 == StreamId::DIRECTORY {
-                    let chain = index::Chain {
-                        tips: judged.branches.ends(|id| judged.counts(id)),
-                        ..judged.chain.clone()
-                    };
-                    self.chains.insert(key, chain);
+                    let chain = self.chain(&key).cloned();
+                    let tips = judged.branches.ends(|id| judged.counts(id));
+                    self.chains.extend(chain.map(|chain| (key, Chain { tips, ..chain })));
                     zero.insert(key, judged);
                 } else {
                     self.conclude(key, &judged, |id| judged.counts(id));
@@ -237,7 +140,7 @@ impl Stage<'_> {
         for (key, judged) in zero {
             let built_on: HashSet<EntryId> = judged
                 .branches
-                .order
+                .order()
                 .iter()
                 .filter(|id| !judged.counts(id) && self.is_built_on(id))
                 .copied()
@@ -253,45 +156,153 @@ impl Stage<'_> {
         before.iter().any(|tip| judged.verdicts.get(&tip.id).is_some_and(Option::is_some))
     }
 
-    /// Says of each entry of a chain whether it counts.
+    /// Says of the entries of a chain whether they count: of the new ones, where that is enough.
     fn judge_chain(&self, key: &ChainKey) -> Result<Option<Judged>, LogError> {
-        let Some(chain) = self.chain(key).cloned() else { return Ok(None) };
-        let branches = self.branches(&chain.ends)?;
-        let mut bench = Bench::new(&self.directory, key, &branches);
-        let verdicts: HashMap<EntryId, Option<Exclusion>> =
-            branches.order.iter().map(|id| (*id, bench.judge(&branches, id))).collect();
-        let excluded = branches.order.iter().filter(|id| verdicts[id].is_some());
-        let in_doubt = excluded.filter(|id| bench.is_in_doubt(&branches, id)).copied().collect();
-        Ok(Some(Judged { chain, branches, verdicts, in_doubt }))
+        let Some(chain) = self.chain(key) else { return Ok(None) };
+        if key.0 != StreamId::DIRECTORY && !self.touched.contains(&key.1) {
+            let judged = self.judge_new(key, chain)?;
+            if judged.is_some() {
+                return Ok(judged);
+            }
+        }
+        self.judge_whole(key, chain).map(Some)
+    }
+
+    /// Judges a whole chain.
+    fn judge_whole(&self, key: &ChainKey, chain: &Chain) -> Result<Judged, LogError> {
+        let mut branches = self.branches(&chain.ends)?;
+        let mut dropped = Vec::new();
+        loop {
+            let mut bench = Bench::new(&self.directory, key, &branches, |id| Ok(branches.holds(id)))?;
+            let verdicts = bench.judge_all(&branches);
+            let doubted = self.doubted(key, &bench, &branches, &verdicts);
+            let has_open_cut = bench.is_open_at(1);
+            let mut judged = Judged { branches, verdicts, doubted, beside: Default::default(), dropped };
+            // What is not stored is no proof of a fork, or the next judgement would be another one.
+            let unkept =
+                if key.0 != StreamId::DIRECTORY && has_open_cut { self.unkept(&judged) } else { Vec::new() };
+            if unkept.is_empty() {
+                return Ok(judged);
+            }
+            judged.branches.remove(&unkept);
+            judged.dropped.extend(unkept);
+            (branches, dropped) = (judged.branches, judged.dropped);
+        }
+    }
+
+    /// Judges the new entries of a chain, reading nothing that was judged before but what they bring
+    /// back. `None` if what was judged before has to be judged again.
+    fn judge_new(&self, key: &ChainKey, chain: &Chain) -> Result<Option<Judged>, LogError> {
+        let (tips, ends) =
+            self.committed.get(key).map_or((&[][..], &[][..]), |before| (&before.tips, &before.ends));
+        let mut branches = Branches::default();
+        for end in &chain.ends {
+            branches.add_back_from(end.id, |id| Ok(self.of_group(id)))?;
+        }
+        branches.mark_forks_above(ends);
+        let mut bench = Bench::new(&self.directory, key, &branches, |id| self.is_of_chain(key, id))?;
+        if bench.cuts().any(|(_, last)| branches.holds(&last)) {
+            return Ok(None);
+        }
+        let mut verdicts = bench.judge_all(&branches);
+        let doubted = self.doubted(key, &bench, &branches, &verdicts);
+        let counting = branches.ends(|id| verdicts[id].is_none());
+        let counts: HashSet<EntryId> = counting.iter().flat_map(|tip| branches.back_from(tip.id)).collect();
+        let kept = |id: &EntryId| self.keeps_all || counts.contains(id) || doubted.contains(id);
+        if branches.begun().any(|(id, seq)| kept(id) && bench.is_open_at(seq)) {
+            return Ok(None);
+        }
+        // What was withheld before comes back if something that counts follows it.
+        let firsts: Vec<EntryId> = counting.iter().filter_map(|tip| branches.before_first(tip.id)).collect();
+        for first in firsts {
+            branches.add_back_from(first, |id| {
+                let Some(arrival) = index::arrival_of(&self.view, id)? else { return Ok(None) };
+                let verdict = index::verdict(&self.view, arrival)?;
+                let is_tip = tips.iter().any(|tip| tip.id == *id);
+                if !is_tip && !verdict.is_some_and(|verdict| verdict.withheld) {
+                    return Ok(None);
+                }
+                verdicts.insert(*id, verdict.map(|verdict| verdict.reason));
+                Ok(self
+                    .shared
+                    .read_at(&self.view, arrival)?
+                    .map(|entry| (entry.header().clone(), Source::Stored(arrival))))
+            })?;
+        }
+        let unseen =
+            |ends: &[ChainTip]| ends.iter().filter(|end| !branches.holds(&end.id)).cloned().collect();
+        let beside = (unseen(tips), unseen(ends));
+        Ok(Some(Judged { branches, verdicts, doubted, beside, dropped: Vec::new() }))
+    }
+
+    /// The new entries of a chain that are stored although they do not count, with those that they
+    /// follow. A chain comes in parts, and beside a fork no part without the entry that a cut names
+    /// could be taken else. Where there are as many branches as are kept, no further one is begun.
+    fn doubted(
+        &self,
+        key: &ChainKey,
+        bench: &Bench<'_>,
+        branches: &Branches,
+        verdicts: &HashMap<EntryId, Option<Exclusion>>,
+    ) -> HashSet<EntryId> {
+        let held = self.committed.get(key).map_or(&[][..], |chain| &chain.ends);
+        let mut room = CHAIN_ENDS_MAX.saturating_sub(held.len());
+        let (mut doubted, mut followed) = (HashSet::new(), HashSet::new());
+        for end in branches.ends(|id| verdicts[id].is_some() && bench.is_in_doubt(branches, id)) {
+            let is_new = |id: &EntryId| branches.is_staged(id) && !doubted.contains(id);
+            let new: Vec<EntryId> = branches.back_from(end.id).take_while(is_new).collect();
+            let Some(before) = new.last().map(|first| branches.prev(first)) else { continue };
+            let follows = held.iter().any(|end| end.id == before) && followed.insert(before);
+            if !follows && room == 0 {
+                continue;
+            }
+            room -= usize::from(!follows);
+            doubted.extend(new);
+        }
+        doubted
+    }
+
+    /// The new entries of a chain that are not stored.
+    fn unkept(&self, judged: &Judged) -> Vec<EntryId> {
+        let branches = &judged.branches;
+        let tips = branches.ends(|id| judged.counts(id));
+        let offered: HashSet<EntryId> = tips.iter().flat_map(|tip| branches.back_from(tip.id)).collect();
+        let is_kept = |id: &EntryId| {
+            self.keeps_all || !branches.is_staged(id) || offered.contains(id) || judged.doubted.contains(id)
+        };
+        branches.order().iter().filter(|id| !is_kept(id)).copied().collect()
     }
 
     /// Sets the tips of a chain by what stays of it, and notes what became of its entries.
     fn conclude(&mut self, key: ChainKey, judged: &Judged, stays: impl Fn(&EntryId) -> bool) {
-        let Judged { chain, branches, verdicts, in_doubt } = judged;
+        let Judged { branches, verdicts, doubted, beside, dropped } = judged;
         let tips = branches.ends(stays);
         let offered: HashSet<EntryId> = tips.iter().flat_map(|tip| branches.back_from(tip.id)).collect();
-        // What is in doubt is stored: a chain comes in parts, and beside a fork no part without the cut
-        // could be taken else. So is what it follows.
-        let doubted = branches.ends(|id| in_doubt.contains(id));
-        let doubted: HashSet<EntryId> = doubted.iter().flat_map(|end| branches.back_from(end.id)).collect();
         let is_kept = |id: &EntryId| {
-            offered.contains(id)
-                || doubted.contains(id)
-                || self.keeps_all
-                || matches!(branches.links[id].source, Source::Stored(_))
+            offered.contains(id) || doubted.contains(id) || self.keeps_all || !branches.is_staged(id)
         };
         let ends = branches.ends(is_kept);
-        for id in &branches.order {
+        let followed: HashSet<EntryId> =
+            branches.order().iter().filter(|id| is_kept(id)).map(|id| branches.prev(id)).collect();
+        for id in branches.order() {
             let withheld = !offered.contains(id);
             let verdict = verdicts[id].map(|reason| Verdict { reason, withheld });
             if is_kept(id) {
-                self.verdicts.insert(*id, (branches.links[id].source, verdict));
+                self.verdicts.insert(*id, (branches.source(id), verdict));
             } else {
                 self.verdicts.remove(id);
                 self.dropped.insert(*id);
             }
         }
-        self.chains.insert(key, index::Chain { number: chain.number, tips, ends });
+        for id in dropped {
+            self.verdicts.remove(id);
+            self.dropped.insert(*id);
+        }
+        let Some(number) = self.chain(&key).map(|chain| chain.number) else { return };
+        let tips = Judged::with_beside(tips, beside.0.iter().cloned());
+        let unfollowed = beside.1.iter().filter(|end| !followed.contains(&end.id));
+        let ends = Judged::with_beside(ends, unfollowed.cloned());
+        self.chains.insert(key, Chain { number, tips, ends });
     }
 
     /// Whether an entry that counts has this entry of the directory in its past.
@@ -311,35 +322,47 @@ impl Stage<'_> {
     fn branches(&self, ends: &[ChainTip]) -> Result<Branches, LogError> {
         let mut branches = Branches::default();
         for end in ends {
-            let mut next = Some(end.id);
-            while let Some(id) = next.filter(|id| !branches.links.contains_key(id)) {
-                let (header, source) = match self.staged.get(&id) {
-                    Some(&staged) => (self.entries[staged].header().clone(), Source::Staged(staged)),
-                    None => {
-                        let Some(arrival) = index::arrival_of(&self.view, &id)? else { break };
-                        let Some(entry) = self.shared.read(&self.view, &id)? else { break };
-                        (entry.header().clone(), Source::Stored(arrival))
-                    }
-                };
-                next = (header.seq > 1).then_some(header.prev);
-                branches.links.insert(id, Link { header, source, forked: false });
-                branches.order.push(id);
-            }
+            branches.add_back_from(end.id, |id| match self.of_group(id) {
+                Some(staged) => Ok(Some(staged)),
+                None => self.stored(id),
+            })?;
         }
-        branches.order.sort_by_key(|id| (branches.links[id].header.seq, *id));
-        let mut children: HashMap<EntryId, usize> = HashMap::new();
-        for link in branches.links.values() {
-            *children.entry(link.header.prev).or_default() += 1;
-        }
-        for index in 0..branches.order.len() {
-            let id = branches.order[index];
-            let prev = branches.links[&id].header.prev;
-            let forked = children[&prev] > 1 || branches.links.get(&prev).is_some_and(|link| link.forked);
-            if let Some(link) = branches.links.get_mut(&id) {
-                link.forked = forked;
-            }
-        }
+        branches.mark_forks_above(&[]);
         Ok(branches)
+    }
+
+    /// An entry that is stored. Those of stream zero are remembered: its chains are judged whole, when
+    /// anything in it does not count.
+    fn stored(&self, id: &EntryId) -> Result<Option<(Header, Source)>, LogError> {
+        if let Some((header, arrival)) = super::lock(&self.shared.zero).get(id) {
+            return Ok(Some((header.clone(), Source::Stored(*arrival))));
+        }
+        let Some(arrival) = index::arrival_of(&self.view, id)? else { return Ok(None) };
+        let Some(entry) = self.shared.read_at(&self.view, arrival)? else { return Ok(None) };
+        let header = entry.header();
+        if header.stream == StreamId::DIRECTORY {
+            let mut zero = super::lock(&self.shared.zero);
+            if zero.len() >= ZERO_HEADERS_MAX {
+                zero.clear();
+            }
+            zero.insert(*id, (header.clone(), arrival));
+        }
+        Ok(Some((header.clone(), Source::Stored(arrival))))
+    }
+
+    /// An entry of the group.
+    fn of_group(&self, id: &EntryId) -> Option<(Header, Source)> {
+        let staged = *self.staged.get(id)?;
+        Some((self.entries[staged].header().clone(), Source::Staged(staged)))
+    }
+
+    /// Whether an entry is held and of this chain.
+    fn is_of_chain(&self, key: &ChainKey, id: &EntryId) -> Result<bool, LogError> {
+        let header = match self.of_group(id) {
+            Some((header, _)) => Some(header),
+            None => self.shared.read(&self.view, id)?.map(|entry| entry.header().clone()),
+        };
+        Ok(header.is_some_and(|header| (header.stream, header.author) == *key))
     }
 
     /// Takes what is withheld and was not stored before out of the group again.

@@ -119,6 +119,7 @@ impl Log {
             own: Mutex::default(),
             withheld: RwLock::new(Arc::new(withheld)),
             findings: Mutex::default(),
+            zero: Mutex::default(),
             subscribers: Mutex::default(),
         });
         for (key, chain) in &loaded.chains {

@@ -19,6 +19,9 @@ pub const UNPROVEN_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// Most bytes of entries kept while what they build on is on its way; past it they are dropped and
 /// asked for again.
 pub const WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How often a session tries all that waits again only because something was excluded, which may count
+/// together with what follows it. As much as waits at most comes in five batches.
+pub const EXCLUDED_RETRIES_MAX: u32 = 16;
 /// Bytes queued for the transport, above which no entries are read from the replica.
 pub const OUTBOX_BYTES: usize = 1024 * 1024;
 /// Most bytes queued for the transport by a peer that asks and does not read.

@@ -4,13 +4,13 @@
 //! are kept for a bounded while. A bad entry stops its chain; the rest of the batch lands; then the
 //! session closes.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::budget::Budget;
 use super::event::SessionEvent;
 use super::limits::{
-    COVERED_ENTRY_UNITS, CURSOR_SAVE_MS, SIGNED_ENTRY_UNITS, UNADMITTED_BYTES_MAX, UNPROVEN_BYTES_MAX,
-    WAITING_BYTES_MAX,
+    COVERED_ENTRY_UNITS, CURSOR_SAVE_MS, EXCLUDED_RETRIES_MAX, SIGNED_ENTRY_UNITS, UNADMITTED_BYTES_MAX,
+    UNPROVEN_BYTES_MAX, WAITING_BYTES_MAX,
 };
 use super::replica::{Cursor, Fault, Receipt, Replica};
 use super::sync::{Out, Stop, Sync, close};
@@ -38,6 +38,10 @@ pub(super) struct Receiving {
     fault: Option<(Fault, String)>,
     /// Whether something was stored since those that wait were last tried.
     progress: bool,
+    /// Whether something was excluded since then: with what follows it may count.
+    excluded: bool,
+    /// How often those that wait were tried for that alone.
+    retries: u32,
     /// Whether what is being stored had waited before.
     retrying: bool,
     waiting: Vec<Entry>,
@@ -113,22 +117,30 @@ fn proven_len(entries: &[Entry]) -> usize {
     proven
 }
 
-/// Takes runs from the front that all end in a signed entry, as many as there is time for.
-fn next_runs(entries: &mut VecDeque<Entry>, budget: &mut Budget) -> Vec<Entry> {
-    let mut unsigned = HashSet::new();
+/// Takes runs from the front that all end in a signed entry, as many as there is time for; of those that
+/// waited whole chains, for what does not count by itself may count together.
+fn next_runs(entries: &mut VecDeque<Entry>, waited: bool, budget: &mut Budget) -> Vec<Entry> {
+    let chain_of = |entry: &Entry| (entry.header().author, entry.header().stream);
+    let mut left: HashMap<_, usize> = HashMap::new();
+    if waited {
+        entries.iter().for_each(|entry| *left.entry(chain_of(entry)).or_default() += 1);
+    }
+    let mut open = HashSet::new();
     let mut runs = Vec::new();
     while let Some(entry) = entries.pop_front() {
-        let header = entry.header();
-        let chain = (header.author, header.stream);
-        if header.covered {
-            unsigned.insert(chain);
-            budget.spend(COVERED_ENTRY_UNITS);
+        let (chain, covered) = (chain_of(&entry), entry.header().covered);
+        let goes_on = left.get_mut(&chain).is_some_and(|left| {
+            *left -= 1;
+            *left > 0
+        });
+        if covered || goes_on {
+            open.insert(chain);
         } else {
-            unsigned.remove(&chain);
-            budget.spend(SIGNED_ENTRY_UNITS);
+            open.remove(&chain);
         }
+        budget.spend(if covered { COVERED_ENTRY_UNITS } else { SIGNED_ENTRY_UNITS });
         runs.push(entry);
-        if unsigned.is_empty() && budget.is_spent() {
+        if open.is_empty() && budget.is_spent() {
             break;
         }
     }
@@ -170,15 +182,18 @@ impl Sync {
         let Some(arrival) = self.receive.taking else { return Ok(()) };
         while !budget.is_spent() {
             if self.receive.unstored.is_empty() {
-                let tried = !std::mem::take(&mut self.receive.progress) || self.receive.waiting.is_empty();
-                if tried {
+                let progress = std::mem::take(&mut self.receive.progress);
+                let excluded = std::mem::take(&mut self.receive.excluded);
+                let again = progress || excluded && self.receive.retries < EXCLUDED_RETRIES_MAX;
+                if !again || self.receive.waiting.is_empty() {
                     (self.receive.taking, self.receive.retrying) = (None, false);
                     return self.taken_in(arrival, out);
                 }
+                self.receive.retries += u32::from(!progress);
                 self.receive.retrying = true;
                 self.receive.unstored = std::mem::take(&mut self.receive.waiting).into();
             }
-            let entries = next_runs(&mut self.receive.unstored, budget);
+            let entries = next_runs(&mut self.receive.unstored, self.receive.retrying, budget);
             self.store(entries, out)?;
         }
         Ok(())
@@ -191,7 +206,7 @@ impl Sync {
             self.send.from_peer.insert(*arrival);
         }
         // What does not count may yet, together with what builds on it.
-        self.receive.progress |= !receipt.excluded.is_empty() && !self.receive.retrying;
+        self.receive.excluded |= !receipt.excluded.is_empty() && !self.receive.retrying;
         let missing = receipt.missing.iter().map(|missing| missing.entry);
         let waiting: HashSet<_> = missing.chain(receipt.excluded.iter().copied()).collect();
         self.receive.waiting.extend(entries.into_iter().filter(|entry| waiting.contains(&entry.id())));

@@ -6,7 +6,7 @@ use tidelog_log::crypto::noise::{Psk, RelaySecret};
 use tidelog_log::env::SeededRandom;
 use tidelog_log::frames::{BoxId, Closing, Code, MailError};
 use tidelog_log::ids::{DeviceId, WorkspaceId};
-use tidelog_log::log::{Exclusion, Log};
+use tidelog_log::log::{CHAIN_ENDS_MAX, Exclusion, Log};
 use tidelog_log::session::{Bans, Direction, Host, Letter, Member, Replica, Role, Session, SessionError};
 use tidelog_log::trie::Filter;
 use zeroize::Zeroizing;
@@ -86,7 +86,7 @@ fn run(sessions: &mut [Session; 2]) -> [Option<SessionError>; 2] {
                 errors[end].get_or_insert(error);
             }
         }
-        if silent {
+        if silent && sessions.iter().all(|session| !session.is_busy()) {
             return errors;
         }
     }
@@ -161,6 +161,31 @@ fn a_long_chain_to_a_cut_comes_in_parts_past_a_fork_that_only_one_replica_holds(
     assert_eq!(knows.root(), holds.root());
     assert_eq!(knows.counting(), holds.counting());
     assert_eq!(knows.reason(fork), Some(Exclusion::Fork));
+}
+
+#[test]
+fn a_long_chain_comes_with_its_cut_past_as_many_false_branches_as_are_held() {
+    let (mut world, head) = World::new(37);
+    let first = world.write(WRITER, head);
+    let founding = world.entries.len();
+    let last = (0..300).map(|_| world.write(WRITER, head)).last().expect("some");
+    let op = world.remove(WRITER, vec![world.cut(last)]);
+    world.directory_entry(OWNER, &[head], vec![op]);
+    let (knows, holds) = (world.replica(1), world.replica(2));
+    holds.take(world.entries.clone());
+    knows.take(world.entries[..founding].to_vec());
+    knows.take(world.entries[world.entries.len() - 1..].to_vec());
+    for _ in 0..CHAIN_ENDS_MAX + 5 {
+        world.rewind(WRITER, STREAM, first);
+        let branch = world.write(WRITER, head);
+        let made = world.entries.iter().filter(|entry| entry.id() == branch);
+        knows.take(made.cloned().collect());
+    }
+    assert_eq!(knows.log.excluded().expect("reads").len(), CHAIN_ENDS_MAX);
+    let errors = run(&mut peers(&world, (&knows, ADMIN), (&holds, OTHER)));
+    assert!(errors.iter().all(Option::is_none), "{errors:?}");
+    assert_eq!(knows.root(), holds.root());
+    assert_eq!((knows.counting().len(), holds.counting().len()), (301, 301));
 }
 
 #[test]

@@ -322,3 +322,17 @@ fn a_peer_is_kept_out_by_a_member_too() {
     assert!(matches!(error, Some(SessionError::Closed(closing)) if closing.code == Code::Banned));
     assert!(matches!(told, Some(SessionError::ClosedByPeer(closing)) if closing.code == Code::Banned));
 }
+
+#[test]
+fn what_does_not_count_is_tried_again_so_often_and_no_more() {
+    let [one, _] = replicas();
+    one.exclude(2);
+    let mut puppet = Puppet::greeted(&one, 1);
+    let batches = usize::try_from(EXCLUDED_RETRIES_MAX).expect("small") + 50;
+    for number in 0..batches {
+        let variant = u8::try_from(number).expect("small");
+        puppet.send(&[entries_frame(&run(2, 1, None, 1, 20, variant))]).expect("nobody is to blame");
+    }
+    let tries = (1..=usize::try_from(EXCLUDED_RETRIES_MAX).expect("small")).sum::<usize>();
+    assert_eq!(one.handed(), batches + tries, "each once, and all that waited after each of the first");
+}

@@ -25,6 +25,8 @@ struct State {
     removed_from: Option<(DeviceId, usize)>,
     quota: Option<usize>,
     too_old_for: Option<DeviceId>,
+    excludes: Option<DeviceId>,
+    handed: usize,
     fails: bool,
 }
 
@@ -87,6 +89,16 @@ impl MemoryReplica {
     /// Takes the entries of a device for those of a newer version.
     pub(super) fn be_too_old_for(&self, device: u8) {
         self.state().too_old_for = Some(signer(device).device());
+    }
+
+    /// Stores nothing of a device, since it does not count.
+    pub(super) fn exclude(&self, device: u8) {
+        self.state().excludes = Some(signer(device).device());
+    }
+
+    /// How many entries were handed over, those included that were before.
+    pub(super) fn handed(&self) -> usize {
+        self.state().handed
     }
 
     pub(super) fn fail(&self) {
@@ -259,6 +271,7 @@ impl Replica for MemoryReplica {
         if state.fails {
             return Err("the disk is on fire".into());
         }
+        state.handed += entries.len();
         let mut receipt = Receipt::default();
         let mut bad = HashSet::new();
         for entry in entries {
@@ -273,6 +286,8 @@ impl Replica for MemoryReplica {
             } else if state.too_old_for == Some(header.author) {
                 let reason = "upgrade needed".to_owned();
                 receipt.refused.push(Refused { entry: id, fault: Fault::UpgradeNeeded, reason });
+            } else if state.excludes == Some(header.author) {
+                receipt.excluded.push(id);
             } else if header.seq > 1 && !state.positions.contains_key(&header.prev) {
                 receipt.missing.push(Missing { entry: id, needs: header.prev });
             } else if state.quota.is_some_and(|quota| state.entries.len() >= quota) {
