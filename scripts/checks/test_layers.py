@@ -29,6 +29,7 @@ LOG = {
 }
 LOG["log"] = set(LOG)
 LOG["testing"] = set(LOG)
+LOG["fuzz"] = set(LOG)
 
 ENGINE = {
     "error": set(),
@@ -46,6 +47,7 @@ ENGINE |= {f"document/{part}": ENGINE["document"] | {"data"} for part in ("cache
 HANDLES = ("changes", "collection", "database", "history", "key", "live", "read", "restate", "write")
 ENGINE |= {f"data/{part}": ENGINE["data"] | {"engine"} for part in HANDLES}
 ENGINE["workspace"] = set(ENGINE)
+ENGINE["fuzz"] = set(ENGINE)
 
 CRATES = {"core/log/src": LOG, "core/src": ENGINE}
 
