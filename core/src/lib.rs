@@ -40,6 +40,9 @@ mod data;
 mod document;
 mod engine;
 mod error;
+#[cfg(any(test, feature = "test-util"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod keys;
 mod net;
 mod value;

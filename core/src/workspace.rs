@@ -14,7 +14,7 @@ mod custody;
 mod databases;
 mod desk;
 mod excluded;
-mod invite_link;
+pub(crate) mod invite_link;
 mod invites;
 mod join;
 mod letter;

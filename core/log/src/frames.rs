@@ -32,12 +32,16 @@
 //! when it may come, is the session's business.
 
 mod ask;
+mod closing;
 mod hello;
+mod mail;
 mod ranges;
 mod walk;
 
 pub use ask::{ASK_IDS_MAX, Ask, Given, Listed, Select};
+pub use closing::{Closing, Code, REASON_MAX};
 pub use hello::{HELLO_STREAMS_MAX, Hello};
+pub use mail::{BoxId, MAIL_MAX, MailError};
 pub use ranges::{BRANCH_POINTS_MAX, Branch, WANT_RANGES_MAX, Want};
 pub use walk::{Content, LEAF_TIPS_MAX, NODE_LEAVES_MAX, Node, WALK_PATHS_MAX};
 
@@ -49,10 +53,6 @@ use crate::wire::{LayoutError, Reader};
 pub const FRAME_HEAD_LEN: usize = 5;
 /// Largest signal, in bytes.
 pub const SIGNAL_MAX: usize = 4_096;
-/// Largest message in a mailbox, in bytes.
-pub const MAIL_MAX: usize = 4_096;
-/// Largest reason in an error, in bytes.
-pub const REASON_MAX: usize = 200;
 
 const ARRIVAL_LEN: usize = 8;
 
@@ -106,97 +106,6 @@ pub enum Taken {
     /// Some are left out, being of a newer version or of a chain with too many branches: sending them
     /// again changes nothing.
     LeftOut = 2,
-}
-
-/// A letter box at a relay: where a joiner and a member leave messages for each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BoxId(pub [u8; 16]);
-
-/// Why a mailbox refuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum MailError {
-    /// There is no such box, or it has expired, or the token is another one.
-    #[error("no open mailbox for this token")]
-    NotOpen = 1,
-    /// All slots are taken.
-    #[error("mailbox is full")]
-    Full = 2,
-    /// The relay has no mailboxes, or no room for another.
-    #[error("relay takes no mail")]
-    Unavailable = 3,
-}
-
-/// Why a session is closed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Code {
-    /// The peer broke the protocol.
-    Protocol = 1,
-    /// The peer's signature over the channel is invalid, or it named itself.
-    Authentication = 2,
-    /// The device is not a member of the workspace, as far as this side knows.
-    NotAdmitted = 3,
-    /// The relay does not serve this workspace.
-    UnknownWorkspace = 4,
-    /// A quota of the workspace or the relay is used up.
-    Quota = 5,
-    /// A limit of the session was passed.
-    Limit = 6,
-    /// An entry was sent that no checked log can hold.
-    BadEntry = 7,
-    /// Both sides keep exchanging and do not become equal.
-    NoProgress = 8,
-    /// Too slow.
-    Timeout = 9,
-    /// This side has a problem of its own.
-    Internal = 10,
-    /// This side is busy or going away; come back.
-    Unavailable = 11,
-    /// The peer sent invalid signatures again and again, and is kept out for a time.
-    Banned = 12,
-    /// One of the two devices was removed from the workspace, for good.
-    Removed = 13,
-}
-
-impl Code {
-    const ALL: [Self; 13] = [
-        Self::Protocol,
-        Self::Authentication,
-        Self::NotAdmitted,
-        Self::UnknownWorkspace,
-        Self::Quota,
-        Self::Limit,
-        Self::BadEntry,
-        Self::NoProgress,
-        Self::Timeout,
-        Self::Internal,
-        Self::Unavailable,
-        Self::Banned,
-        Self::Removed,
-    ];
-}
-
-/// The reason of a closing session, told to the other side.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Closing {
-    /// The kind of reason.
-    pub code: Code,
-    /// Seconds after which it makes sense to come back; 0 says nothing.
-    pub retry_after_s: u32,
-    /// The reason in words, for people.
-    pub reason: String,
-}
-
-impl Closing {
-    /// A reason; of the words, what fits and prints is kept.
-    #[must_use]
-    pub fn new(code: Code, reason: &str) -> Self {
-        let reason = reason.chars().filter(|c| is_printable(*c)).take(REASON_MAX).collect();
-        Self { code, retry_after_s: 0, reason }
-    }
-}
-
-fn is_printable(character: char) -> bool {
-    matches!(character, ' '..='~')
 }
 
 /// One frame.
@@ -374,13 +283,9 @@ impl Frame {
             Self::MailResult { mailbox, slot, result } => {
                 bytes.extend_from_slice(&mailbox.0);
                 bytes.extend_from_slice(&slot.to_le_bytes());
-                bytes.push(result.map_or_else(|error| error as u8, |()| 0));
+                bytes.push(mail::encode_result(*result));
             }
-            Self::Error(closing) => {
-                bytes.push(closing.code as u8);
-                bytes.extend_from_slice(&closing.retry_after_s.to_le_bytes());
-                bytes.extend_from_slice(closing.reason.as_bytes());
-            }
+            Self::Error(closing) => closing.encode(bytes),
             Self::Bye => {}
             Self::Ask(ask) => ask.encode(bytes),
             Self::Listed(listed) => listed.encode(bytes),
@@ -440,9 +345,9 @@ impl Frame {
             15 => Self::MailResult {
                 mailbox: BoxId(body.array()?),
                 slot: body.u32()?,
-                result: mail_result(body.u8()?)?,
+                result: mail::decode_result(body.u8()?)?,
             },
-            16 => Self::Error(closing(body)?),
+            16 => Self::Error(Closing::decode(body)?),
             17 => Self::Bye,
             18 => Self::Ask(Ask::decode(body)?),
             19 => Self::Listed(Listed::decode(body)?),
@@ -483,27 +388,6 @@ const fn body_max(number: u8) -> Option<usize> {
 fn message(body: &mut Reader<'_>) -> Result<Vec<u8>, FrameError> {
     let message = body.rest();
     if message.is_empty() { Err(FrameError::Malformed) } else { Ok(message.to_vec()) }
-}
-
-const fn mail_result(code: u8) -> Result<Result<(), MailError>, FrameError> {
-    Ok(match code {
-        0 => Ok(()),
-        1 => Err(MailError::NotOpen),
-        2 => Err(MailError::Full),
-        3 => Err(MailError::Unavailable),
-        _ => return Err(FrameError::Malformed),
-    })
-}
-
-fn closing(body: &mut Reader<'_>) -> Result<Closing, FrameError> {
-    let byte = body.u8()?;
-    let code = Code::ALL.into_iter().find(|code| *code as u8 == byte).ok_or(FrameError::Malformed)?;
-    let retry_after_s = body.u32()?;
-    let reason = std::str::from_utf8(body.rest()).map_err(|_| FrameError::Malformed)?;
-    if !reason.chars().all(is_printable) {
-        return Err(FrameError::Malformed);
-    }
-    Ok(Closing { code, retry_after_s, reason: reason.to_owned() })
 }
 
 fn encode_path(path: &Path, bytes: &mut Vec<u8>) {

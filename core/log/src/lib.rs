@@ -10,6 +10,9 @@ pub mod directory;
 pub mod entry;
 pub mod env;
 pub mod frames;
+#[cfg(any(test, feature = "test-util"))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod ids;
 pub mod log;
 pub mod pages;

@@ -13,141 +13,45 @@
 //! transport. Messages must arrive whole and in order.
 //!
 //! `docs/protocol.md` says what goes over the wire. What is sent when is in `sync`, `send`,
-//! `receive` and `walk`; this file holds the channel, authentication and the frames around them.
+//! `receive` and `walk`; who the other end is is found out in `greeting`; this file holds the channel
+//! and the frames around them.
 
 mod arrivals;
 mod ask;
 mod bans;
 mod budget;
 mod event;
+mod greeting;
 mod host;
 pub mod limits;
 mod mail;
 mod outbox;
 mod receive;
 mod replica;
+mod role;
 mod send;
 mod sync;
 mod turn;
 mod walk;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::fmt;
 use std::sync::Arc;
 
 pub use bans::Bans;
 pub use event::{Direction, Peer, Progress, SessionError, SessionEvent, Traffic};
 pub use host::{Host, Letter};
 pub use replica::{Cursor, Fault, Membership, Missing, Receipt, Refused, Replica, ReplicaError};
+pub use role::{Member, Role};
 pub use turn::Turn;
 
-use crate::crypto::noise::{Channel, Handshake, MESSAGE_MAX, NoiseError, Party, Psk, RelaySecret};
-use crate::crypto::{PublicKey, Signer};
+use crate::crypto::noise::{Channel, Handshake, MESSAGE_MAX};
 use crate::env::Random;
-use crate::frames::{BoxId, Closing, Code, Frame, Hello, SIGNAL_MAX};
-use crate::ids::{DeviceId, WorkspaceId};
-use crate::trie::Filter;
+use crate::frames::{BoxId, Closing, Code, Frame, SIGNAL_MAX};
+use crate::ids::WorkspaceId;
 use budget::Budget;
 use limits::{BAN_MS, HANDSHAKE_MS, OUTBOX_BYTES_MAX, READ_UNITS, UNAUTHENTICATED_BYTES_MAX};
 use outbox::Outbox;
-use sync::{Out, Stop, Sync, close, common_streams, cursor_key};
-
-/// A device's part in a session.
-#[derive(Clone)]
-pub struct Member {
-    /// The device's log of the workspace.
-    pub replica: Arc<dyn Replica>,
-    /// Proves the device's key.
-    pub signer: Arc<dyn Signer>,
-    /// The streams to sync; a set must hold stream zero.
-    pub streams: Filter,
-    /// The peers that this workspace keeps out.
-    pub bans: Arc<Bans>,
-    /// Which way entries go. Only the side that opens a session may ask for one way.
-    pub direction: Direction,
-}
-
-impl Member {
-    /// How far the peer's entries are held, which invites it to go on from there.
-    fn cursor(&self, key: &[u8; 32]) -> Option<Cursor> {
-        self.replica.cursor(key).filter(|_| self.direction != Direction::Push)
-    }
-}
-
-impl fmt::Debug for Member {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Member").field("device", &self.signer.device()).finish_non_exhaustive()
-    }
-}
-
-/// What this side is.
-pub enum Role {
-    /// Opens a session with a relay.
-    Client {
-        /// The relay's public key.
-        relay: [u8; 32],
-        /// The device that syncs; `None` for somebody who only leaves and takes letters.
-        member: Option<Member>,
-    },
-    /// Is the relay.
-    Relay {
-        /// The relay's secret.
-        secret: Arc<RelaySecret>,
-        /// Its workspaces and mailboxes.
-        host: Arc<dyn Host>,
-    },
-    /// Meets another member directly.
-    Peer {
-        /// Whether this side opens the session.
-        initiator: bool,
-        /// Derived from the workspace's name key.
-        psk: Psk,
-        /// The device that syncs.
-        member: Member,
-    },
-}
-
-impl fmt::Debug for Role {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Client { .. } => "Client",
-            Self::Relay { .. } => "Relay",
-            Self::Peer { .. } => "Peer",
-        })
-    }
-}
-
-impl Role {
-    const fn is_initiator(&self) -> bool {
-        matches!(self, Self::Client { .. } | Self::Peer { initiator: true, .. })
-    }
-
-    /// The peers that this side keeps out; a visitor who only brings letters keeps none.
-    fn bans(&self) -> Option<&Bans> {
-        match self {
-            Self::Relay { host, .. } => Some(host.bans()),
-            Self::Client { .. } | Self::Peer { .. } => self.member().map(|member| &*member.bans),
-        }
-    }
-
-    const fn member(&self) -> Option<&Member> {
-        match self {
-            Self::Client { member, .. } => member.as_ref(),
-            Self::Peer { member, .. } => Some(member),
-            Self::Relay { .. } => None,
-        }
-    }
-
-    fn handshake(&self, random: Arc<dyn Random>) -> Result<Handshake, NoiseError> {
-        let party = match self {
-            Self::Client { relay, .. } => Party::Client { relay },
-            Self::Relay { secret, .. } => Party::Relay { secret },
-            Self::Peer { initiator: true, psk, .. } => Party::PeerInitiator { psk },
-            Self::Peer { initiator: false, psk, .. } => Party::PeerResponder { psk },
-        };
-        Handshake::new(&party, random)
-    }
-}
+use sync::{Out, Stop, Sync, close};
 
 /// The encrypted channel, before and after it is set up.
 #[derive(Debug)]
@@ -462,51 +366,6 @@ impl Session {
         Ok(rest)
     }
 
-    /// The channel is there: whoever greets first, greets.
-    fn open(&mut self) -> Result<(), Stop> {
-        match &self.role {
-            Role::Client { relay, member: Some(member) } => {
-                let peer = Peer::Relay(*relay);
-                let own = Some(member.signer.device());
-                let sync =
-                    Sync::new(member.replica.clone(), peer, own, true, &member.streams, member.direction);
-                let cursor = member.cursor(&cursor_key(&peer, &member.streams));
-                self.greet(cursor)?;
-                self.sync = Some(sync);
-            }
-            Role::Peer { initiator: false, .. } => self.greet(None)?,
-            Role::Client { .. } | Role::Relay { .. } | Role::Peer { .. } => {}
-        }
-        for frame in std::mem::take(&mut self.queued) {
-            self.outbox.push(&frame);
-        }
-        Ok(())
-    }
-
-    /// Sends the greeting of a device.
-    fn greet(&mut self, cursor: Option<Cursor>) -> Result<(), Stop> {
-        let (Some(member), Link::Open { hash, .. }) = (self.role.member(), &self.link) else {
-            return Err(close(Code::Internal, "no greeting without a device and a channel"));
-        };
-        let (workspace, initiator) = (member.replica.workspace(), self.role.is_initiator());
-        let hello = Hello {
-            initiator,
-            workspace,
-            device: member.signer.device(),
-            signature: member.signer.sign(&Hello::signed(&workspace, initiator, hash)),
-            epoch: member.replica.epoch(),
-            arrivals: member.replica.arrivals(),
-            cursor,
-            streams: member.streams.clone(),
-        };
-        self.push_greeting(hello);
-        Ok(())
-    }
-
-    fn push_greeting(&mut self, hello: Hello) {
-        self.traffic.bytes_of_handshake += self.outbox.push(&Frame::Hello(hello)) as u64;
-    }
-
     fn handle(&mut self, frame: Frame, budget: &mut Budget, now_ms: u64) -> Result<(), Stop> {
         match frame {
             Frame::Hello(hello) => return self.on_hello(&hello, now_ms),
@@ -557,83 +416,6 @@ impl Session {
                 Ok(())
             }
             _ => Err(close(Code::Protocol, "frame out of place")),
-        }
-    }
-
-    fn on_hello(&mut self, hello: &Hello, now_ms: u64) -> Result<(), Stop> {
-        if std::mem::replace(&mut self.greeted, true) || hello.initiator == self.role.is_initiator() {
-            return Err(close(Code::Protocol, "greeting out of place"));
-        }
-        let peer = self.authenticate(hello)?;
-        if let Some(remaining_ms) = self.role.bans().and_then(|bans| bans.remaining_ms(&peer, now_ms)) {
-            return Err(Stop::Close(banned("this side takes nothing from the other for now", remaining_ms)));
-        }
-        self.authenticated = true;
-        match &self.role {
-            Role::Client { .. } => {}
-            Role::Relay { host, .. } => {
-                let replica = host.open(&hello.workspace, &hello.device).map_err(Stop::Close)?;
-                let hello = Hello {
-                    initiator: false,
-                    workspace: hello.workspace,
-                    device: DeviceId::ZERO,
-                    signature: [0; 64],
-                    epoch: replica.epoch(),
-                    arrivals: replica.arrivals(),
-                    cursor: None,
-                    streams: Filter::All,
-                };
-                self.push_greeting(hello);
-                self.sync = Some(Sync::new(replica, peer, None, false, &Filter::All, Direction::Both));
-            }
-            Role::Peer { initiator, member, .. } => {
-                let initiator = *initiator;
-                let direction = if initiator { member.direction } else { Direction::Both };
-                let own = Some(member.signer.device());
-                let sync =
-                    Sync::new(member.replica.clone(), peer, own, initiator, &member.streams, direction);
-                let common = common_streams(&member.streams, &hello.streams);
-                let cursor = member.cursor(&cursor_key(&peer, &common));
-                self.sync = Some(sync);
-                if initiator {
-                    self.greet(cursor)?;
-                }
-            }
-        }
-        let Some(sync) = &mut self.sync else {
-            return Err(close(Code::Protocol, "greeting for a session of letters"));
-        };
-        sync.greet(hello);
-        self.events.push_back(SessionEvent::Ready(peer));
-        Ok(())
-    }
-
-    /// Who greets, proven by its signature over this channel, or by its Noise key.
-    fn authenticate(&self, hello: &Hello) -> Result<Peer, Stop> {
-        let Link::Open { hash, .. } = &self.link else {
-            return Err(close(Code::Internal, "no greeting without a channel"));
-        };
-        let member = self.role.member();
-        if member.is_some_and(|member| member.replica.workspace() != hello.workspace) {
-            return Err(close(Code::UnknownWorkspace, "this session is about another workspace"));
-        }
-        if let Role::Client { relay, .. } = &self.role {
-            let plain = hello.device.is_zero() && hello.signature == [0; 64];
-            return if plain && hello.streams == Filter::All {
-                Ok(Peer::Relay(*relay))
-            } else {
-                Err(close(Code::Protocol, "a relay greets without a device and holds all streams"))
-            };
-        }
-        if member.is_some_and(|member| member.signer.device() == hello.device) {
-            return Err(close(Code::Authentication, "the other side names this device as its own"));
-        }
-        let signed = Hello::signed(&hello.workspace, hello.initiator, hash);
-        let key = PublicKey::new(hello.device.as_bytes());
-        if key.is_some_and(|key| key.verify(&signed, &hello.signature)) {
-            Ok(Peer::Device(hello.device))
-        } else {
-            Err(close(Code::Authentication, "signature over the channel is invalid"))
         }
     }
 

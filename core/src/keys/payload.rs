@@ -131,7 +131,8 @@ pub(crate) fn open(key: &EpochKey, entry: &Entry) -> Result<Opened, PayloadError
     decode(&plaintext)
 }
 
-fn decode(plaintext: &[u8]) -> Result<Opened, PayloadError> {
+/// Reads a plaintext.
+pub(crate) fn decode(plaintext: &[u8]) -> Result<Opened, PayloadError> {
     let truncated = PayloadError::Malformed("truncated");
     let (real_len, rest) = plaintext.split_first_chunk().ok_or(truncated)?;
     let real_len = u32::from_le_bytes(*real_len) as usize;

@@ -108,7 +108,7 @@ fn mail() -> impl Strategy<Value = Frame> {
         (any::<u32>(), 0u8..4).prop_map(move |(slot, code)| Frame::MailResult {
             mailbox,
             slot,
-            result: mail_result(code).expect("known"),
+            result: mail::decode_result(code).expect("known"),
         }),
     ]
 }

@@ -5,83 +5,33 @@
 //! segments first (durable), then to the state (one transaction, usually not durable by itself),
 //! and only then are its callers told. If the segments refuse it, nothing of it happened.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod request;
+mod seal;
+
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use super::admit::Stage;
-use super::draft::{Committed, Draft, DraftBody};
+use super::draft::{Committed, Draft};
 use super::index::{self, Chain, ChainKey, NewEntry};
 use super::judge::Verdict;
 use super::open::Loaded;
 use super::{Apply, Held, LogError, Shared};
-use crate::directory::{Body, Directory, PARENTS_MAX, Role};
-use crate::entry::{Entry, Header, Kind, payload_hash};
-use crate::ids::{DeviceId, EntryId, KeyId, StreamId};
+use crate::directory::Directory;
+use crate::entry::{Entry, Kind};
+use crate::ids::EntryId;
 use crate::segments::Place;
 use crate::session::Receipt;
 use crate::state::StateBatch;
+pub use request::{Change, Done};
+pub(super) use request::{Reply, Request, take_group};
+use seal::{check_drafts, merge_for, plan_signatures, seal};
 
-/// Most entries in one group, unless a single request has more.
-const GROUP_ENTRIES_MAX: usize = 1_000;
-/// Most payload bytes in one group, unless a single request has more.
-const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Most bytes of own entries that wait for a later signature. So a log that is sent in arrival
-/// order can be cut into messages where every run ends signed.
-const COVERED_BYTES_MAX: usize = 128 * 1024;
 /// Entries of a group from which on a second thread pays.
 const PREPARE_ENTRIES_MIN: usize = 32;
 /// A state commit is made durable when it is this many entries ahead of the last durable one.
 const DURABLE_ENTRIES: u64 = 10_000;
-
-/// Told once what became of a request.
-pub type Done<T> = Box<dyn FnOnce(Result<T, LogError>) + Send>;
-/// Changes rows in a state transaction of its own.
-pub type Change = Box<dyn FnOnce(&StateBatch<'_>) -> Result<(), LogError> + Send>;
-/// A call to a caller's [`Done`], made when the writer's lock is free again.
-pub(super) type Reply = Box<dyn FnOnce() + Send>;
-
-/// What callers want of the writer.
-pub(super) enum Request {
-    Commit(Vec<Draft>, Done<Vec<Committed>>),
-    Receive(Vec<Entry>, Done<Receipt>),
-    Change(Change, Done<()>),
-}
-
-impl Request {
-    /// Tells the caller that nothing happened.
-    pub(super) fn refuse(self, error: LogError) {
-        match self {
-            Self::Commit(_, done) => done(Err(error)),
-            Self::Receive(_, done) => done(Err(error)),
-            Self::Change(_, done) => done(Err(error)),
-        }
-    }
-
-    fn weight(&self) -> (usize, usize) {
-        match self {
-            Self::Commit(drafts, _) => (drafts.len(), drafts.iter().map(Draft::payload_len).sum()),
-            Self::Receive(entries, _) => (entries.len(), entries.iter().map(Entry::len).sum()),
-            Self::Change(..) => (1, 0),
-        }
-    }
-}
-
-/// Takes requests from the queue for one group: at least one, if there is any.
-pub(super) fn take_group(queue: &mut VecDeque<Request>) -> Vec<Request> {
-    let (mut entries, mut bytes) = (0, 0);
-    let mut group = Vec::new();
-    while let Some(request) = queue.front() {
-        let weight = request.weight();
-        entries += weight.0;
-        bytes += weight.1;
-        if !group.is_empty() && (entries > GROUP_ENTRIES_MAX || bytes > GROUP_BYTES_MAX) {
-            break;
-        }
-        group.extend(queue.pop_front());
-    }
-    group
-}
 
 /// What only the writer touches.
 pub(super) struct Writer {
@@ -424,129 +374,4 @@ fn reply_to(staged: Staged, first: u64, outcome: &Result<Vec<EntryId>, LogError>
             Box::new(move || done(result))
         }
     }
-}
-
-/// For each draft of a group, in order, whether it carries a signature: the last of each chain,
-/// directory entries and what is before them, and often enough that no long run is without one.
-fn plan_signatures<'d>(drafts: impl Iterator<Item = &'d Draft>) -> Vec<bool> {
-    let mut signed = Vec::new();
-    let mut open: HashMap<(StreamId, DeviceId), usize> = HashMap::new();
-    let mut open_bytes = 0;
-    for (position, draft) in drafts.enumerate() {
-        let directory = matches!(draft.body, DraftBody::Directory { .. });
-        signed.push(directory);
-        let chain = (draft.stream(), draft.author.device());
-        if directory {
-            open.remove(&chain).into_iter().for_each(|before| signed[before] = true);
-        } else {
-            open.insert(chain, position);
-            open_bytes += draft.payload_len();
-        }
-        if open_bytes > COVERED_BYTES_MAX {
-            open.drain().for_each(|(_, last)| signed[last] = true);
-            open_bytes = 0;
-        }
-    }
-    open.into_values().for_each(|last| signed[last] = true);
-    signed
-}
-
-/// Whether the authors of all drafts of a request may write them, and they fit.
-fn check_drafts(stage: &Stage<'_>, drafts: &[Draft]) -> Result<(), LogError> {
-    for draft in drafts {
-        if let Some(error) = draft.unless.as_ref().and_then(|unless| unless()) {
-            return Err(error);
-        }
-        let length = draft.payload_len();
-        if length > draft.kind().payload_max() {
-            return Err(LogError::TooLarge(length));
-        }
-        if matches!(draft.body, DraftBody::Data { .. }) && auth_for(stage, draft).is_none() {
-            return Err(LogError::NotAuthorized("the role of this device does not allow writing".into()));
-        }
-    }
-    Ok(())
-}
-
-/// Merges heads for an author that may write in the present state, but under no single head where its
-/// key is known.
-fn merge_for(stage: &mut Stage<'_>, draft: &Draft) -> Result<(), LogError> {
-    let author = draft.author.device();
-    let DraftBody::Data { key_id, .. } = &draft.body else { return Ok(()) };
-    let may = stage.directory.role(&author).is_some_and(|role| role >= Role::Writer);
-    let is_known = |auth: EntryId| !stage.directory.circles_of_key_at(key_id, &auth).is_empty();
-    let fits = |auth| is_known(auth) || !stage.directory.heads().into_iter().any(is_known);
-    if may && !auth_for(stage, draft).is_some_and(fits) {
-        let tip = stage.chain(&(draft.stream(), author)).and_then(Chain::own_tip);
-        let above = tip.map(|tip| tip.position);
-        seal(stage, Draft::merge(Arc::clone(&draft.author), above), true)?;
-    }
-    Ok(())
-}
-
-/// The directory entry under which the author of a draft acts.
-fn auth_for(stage: &Stage<'_>, draft: &Draft) -> Option<EntryId> {
-    let author = draft.author.device();
-    let tip = stage.chain(&(draft.stream(), author)).and_then(Chain::own_tip);
-    let key_id = match &draft.body {
-        DraftBody::Data { key_id, .. } => *key_id,
-        DraftBody::Directory { .. } => KeyId::ZERO,
-    };
-    stage.auth_for(author, tip.map(|tip| tip.position), key_id)
-}
-
-/// Makes the entry of a draft and stages it.
-fn seal(stage: &mut Stage<'_>, draft: Draft, sign: bool) -> Result<(), LogError> {
-    let stream = draft.stream();
-    let author = draft.author.device();
-    let tip = stage.chain(&(stream, author)).and_then(Chain::own_tip);
-    let mut header = Header {
-        kind: draft.kind(),
-        prunable: false,
-        covered: !sign,
-        payload_len: 0,
-        seq: tip.map_or(1, |tip| tip.seq + 1),
-        workspace: stage.workspace(),
-        author,
-        prev: tip.map_or(EntryId::ZERO, |tip| tip.id),
-        auth: auth_for(stage, &draft).unwrap_or(EntryId::ZERO),
-        stream,
-        key_id: KeyId::ZERO,
-        payload_hash: [0; 32],
-        signature: [0; 64],
-    };
-    let previous = tip.map(|tip| tip.position);
-    let payload = match draft.body {
-        DraftBody::Directory { ops, above } => {
-            let mut parents = stage.directory.parents_for(previous);
-            let leads_there =
-                |above: &EntryId| parents.iter().any(|parent| stage.directory.in_past(above, parent));
-            if let Some(above) = above.filter(|above| !leads_there(above)) {
-                parents.truncate(PARENTS_MAX - 1);
-                parents.push(above);
-            }
-            header.auth = *parents
-                .first()
-                .ok_or_else(|| LogError::NotAuthorized("the workspace has no genesis yet".into()))?;
-            let encoded = Body { parents, ops }.encode();
-            let payload = encoded.map_err(|error| LogError::Engine(error.to_string()))?;
-            header.payload_len = length(payload.len())?;
-            payload
-        }
-        DraftBody::Data { key_id, payload_len, seal, .. } => {
-            header.key_id = key_id;
-            header.payload_len = length(payload_len)?;
-            seal(&header.context())
-        }
-    };
-    header.payload_hash = payload_hash(&payload);
-    if sign {
-        header.sign(&*draft.author);
-    }
-    let entry = Entry::new(header, payload).map_err(|error| LogError::Engine(error.to_string()))?;
-    stage.add(entry, previous).map_err(|refused| LogError::NotAuthorized(refused.to_string()))
-}
-
-fn length(bytes: usize) -> Result<u32, LogError> {
-    u32::try_from(bytes).map_err(|_| LogError::TooLarge(bytes))
 }

@@ -11,13 +11,15 @@ mod sync;
 use super::limits::*;
 use super::*;
 use crate::batch::BatchWriter;
+use crate::crypto::Signer;
+use crate::crypto::noise::{Party, Psk, RelaySecret};
 use crate::entry::{Entry, HEADER_LEN};
 use crate::env::SeededRandom;
 use crate::frames::{
-    Ack, Branch, Content, MailError, Node, Root, Taken, WALK_PATHS_MAX, WANT_RANGES_MAX, Want,
+    Ack, Branch, Content, Hello, MailError, Node, Root, Taken, WALK_PATHS_MAX, WANT_RANGES_MAX, Want,
 };
-use crate::ids::{EntryId, StreamId};
-use crate::trie::{Path, Tip};
+use crate::ids::{DeviceId, EntryId, StreamId};
+use crate::trie::{Filter, Path, Tip};
 use replica::{MemoryReplica, WORKSPACE, run, signer, stream};
 use zeroize::Zeroizing;
 

@@ -1,0 +1,5 @@
+//! An entry.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tidelog_log::fuzz::entry(bytes));

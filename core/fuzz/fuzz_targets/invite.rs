@@ -1,0 +1,5 @@
+//! An invite link.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tidelog::fuzz::invite(bytes));

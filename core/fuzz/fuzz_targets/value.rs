@@ -1,0 +1,5 @@
+//! A value.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| tidelog::fuzz::value(bytes));
