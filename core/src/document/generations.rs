@@ -30,7 +30,7 @@ use tidelog_log::ids::DeviceId;
 
 use super::begin::{Begin, ChangeHashes, HASHES_MAX};
 use super::translate::{Translation, origin};
-use super::{ActorId, Change, ChangeHash, DocumentError, OpenDocument, Outcome, actor};
+use super::{ActorId, Change, ChangeHash, DocumentError, OpenDocument, Outcome, actor, guarded};
 use crate::value::{Value, ValueError};
 
 /// A generation: the change that it began with, or generation zero.
@@ -399,7 +399,11 @@ impl OpenDocument {
     /// The applied changes, each after what it rests on.
     fn applied_changes(&mut self) -> Vec<Change> {
         self.settle();
-        let mut changes = self.doc.get_changes(&[]);
+        let doc = &mut self.doc;
+        let mut changes = guarded(|| doc.get_changes(&[])).unwrap_or_else(|| {
+            tracing::warn!("a document does not give its changes");
+            Vec::new()
+        });
         changes.retain(|change| self.applied.contains(&change.hash()));
         changes
     }

@@ -22,6 +22,9 @@ const TAG_TRANSLATED: [u8; 16] = tag("TIDE1 doc moved");
 /// Automerge counts operations in 32 bits.
 const COUNTER_MAX: u64 = u32::MAX as u64;
 
+/// The place of a value: a key of a map, or an element.
+type Home = (ObjectId, Key);
+
 /// Carries changes over from one generation to another.
 pub(super) struct Translation {
     places: Places,
@@ -31,7 +34,10 @@ pub(super) struct Translation {
     /// What the begin stands for, and how many changes of each actor that is.
     covered: HashSet<ChangeHash>,
     covered_seqs: HashMap<ActorId, u64>,
-    done: HashMap<ChangeHash, ChangeHash>,
+    /// What changes became, with its last operation.
+    done: HashMap<ChangeHash, (ChangeHash, u64)>,
+    /// Where operations there have their value.
+    homes: HashMap<OpId, Home>,
     /// New identities of the operations carried over.
     fresh: HashMap<OpId, OpId>,
     /// What stands for elements that were inserted, and not carried over.
@@ -43,6 +49,12 @@ pub(super) struct Translation {
 /// The change that a change was first made as: itself, unless it is translated.
 pub(super) fn origin(change: &Change) -> ChangeHash {
     change.message().and_then(|message| message.parse().ok()).unwrap_or_else(|| change.hash())
+}
+
+/// Where an operation has its value.
+fn home(id: OpId, op: &Op) -> (OpId, Home) {
+    let key = if op.insert { Key::Seq(ElementId::Id(id.clone())) } else { op.key.clone() };
+    (id, (op.obj.clone(), key))
 }
 
 impl Translation {
@@ -62,6 +74,7 @@ impl Translation {
             covered: covered.iter().map(|change| change.hash()).collect(),
             covered_seqs,
             done: HashMap::new(),
+            homes: operations(begin).into_iter().flat_map(identified).map(|(id, op)| home(id, &op)).collect(),
             fresh: HashMap::new(),
             left_out: HashMap::new(),
             revived: HashSet::new(),
@@ -73,14 +86,15 @@ impl Translation {
     pub(super) fn adopt(&mut self, change: &Change, there: Option<&Change>) {
         let (Some(old), new) = (operations(change), there.and_then(operations)) else { return };
         match there {
-            Some(there) => drop(self.done.insert(change.hash(), there.hash())),
+            Some(there) => drop(self.done.insert(change.hash(), (there.hash(), there.max_op()))),
             None => drop(self.covered.insert(change.hash())),
         }
         let new = new.filter(|new| new.operations.len() == old.operations.len());
         let mut ids = new.into_iter().flat_map(identified);
         for (id, op) in identified(old) {
-            if let Some((new, _)) = ids.next() {
-                self.fresh.insert(id, new);
+            if let Some((new, made)) = ids.next() {
+                self.fresh.insert(id, new.clone());
+                self.homes.extend([home(new, &made)]);
             } else if let (true, Key::Seq(place)) = (op.insert, op.key) {
                 let place = self.element(&place).unwrap_or_else(|place| place);
                 self.left_out.insert(id, place);
@@ -91,9 +105,13 @@ impl Translation {
     /// Carries one change over, after those that it rests on; `None` if that cannot be done.
     pub(super) fn carry(&mut self, change: &Change) -> Option<Change> {
         let mut deps = BTreeSet::new();
+        let mut last = 0;
         for dep in change.deps() {
             match self.done.get(dep) {
-                Some(new) => drop(deps.insert(*new)),
+                Some((new, last_op)) => {
+                    deps.insert(*new);
+                    last = last.max(*last_op);
+                }
                 None if self.covered.contains(dep) => {}
                 None => return None,
             }
@@ -102,7 +120,8 @@ impl Translation {
             deps.insert(self.begin);
         }
         let seq = change.seq().checked_sub(*self.covered_seqs.get(change.actor_id()).unwrap_or(&0))?;
-        let start = change.start_op().get().checked_add(self.shift)?;
+        // After all that it rests on: some of that may have come another way.
+        let start = change.start_op().get().checked_add(self.shift)?.max(last.checked_add(1)?);
         start.checked_add(change.len() as u64).filter(|end| *end <= COUNTER_MAX)?;
         let name = sha256(&[&TAG_TRANSLATED, &self.begin.0, change.actor_id().to_bytes()]);
         let actor = ActorId::from(&name[..16]);
@@ -111,8 +130,9 @@ impl Translation {
             let new = OpId(start + made.len() as u64, actor.clone());
             let inserted = op.insert.then(|| op.key.clone());
             if let Some(op) = self.operation(op, &new) {
-                made.push(op);
+                self.homes.extend([home(new.clone(), &op)]);
                 self.fresh.insert(id, new);
+                made.push(op);
             } else if let Some(Key::Seq(place)) = inserted {
                 let place = self.element(&place).unwrap_or_else(|place| place);
                 self.left_out.insert(id, place);
@@ -132,7 +152,7 @@ impl Translation {
         };
         let new = guarded(|| Change::from(new))?;
         let new = parse_change(new.raw_bytes()).ok()?;
-        self.done.insert(change.hash(), new.hash());
+        self.done.insert(change.hash(), (new.hash(), new.max_op()));
         Some(new)
     }
 
@@ -174,6 +194,9 @@ impl Translation {
                 },
             }),
         };
+        // Automerge takes operations apart by place: a value is overwritten in its own only.
+        let home = (obj.clone(), key.clone());
+        pred.retain(|old| self.homes.get(old) == Some(&home));
         let needs_pred = matches!(op.action, OpType::Delete | OpType::Increment(_));
         if needs_pred && pred.is_empty() {
             return None;

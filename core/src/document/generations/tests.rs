@@ -384,3 +384,33 @@ fn two_who_begin_the_same_state_anew_make_the_same_change() {
     assert!(begins[0].is_some());
     assert!(begins.iter().all(|begin| *begin == begins[0]));
 }
+
+#[test]
+fn what_rests_on_a_change_that_came_another_way_comes_after_it() {
+    // Two begin it anew at once; one goes on from a change that both generations get from the first.
+    let steps = [
+        Step::Insert(3, 0),
+        Step::Insert(0, 0),
+        Step::Insert(3, 0),
+        Step::Other(4, 12),
+        Step::Add(2),
+        Step::Sync(2, 1),
+        Step::Other(1, 2),
+        Step::Add(4),
+        Step::Delete(0, 0),
+        Step::Add(0),
+    ];
+    let mut world = play(&steps);
+    world.sync_all();
+    world.publish(0);
+    let acts = world.log.iter().flat_map(|written| &written.acts);
+    let mut last_ops: HashMap<ChangeHash, u64> = HashMap::new();
+    for act in acts {
+        let (Act::Change(change) | Act::Begin(Begin { change, .. })) = act;
+        let earlier = change.deps().iter().filter_map(|dep| last_ops.get(dep)).max();
+        assert!(earlier.is_none_or(|last| change.start_op().get() > *last));
+        last_ops.insert(change.hash(), change.max_op());
+    }
+    world.restate(0);
+    assert!(world.devices[0].json().contains(r#""same":2"#));
+}
