@@ -55,13 +55,11 @@ def rows(*rows: str) -> dict[str, set[str]]:
     table, below = {}, set()
     for row in rows:
         below = below | set(row.split())
-        table |= {name: below for name in row.split()}
+        table |= dict.fromkeys(row.split(), below)
     return table
 
 
-RELAY = rows(
-    "config identity mailbox metrics signals", "door gate tenants", "connection http relay visitor", "options"
-)
+RELAY = rows("config identity mailbox metrics signals", "door gate tenants", "connection http relay visitor", "options")
 CLI = rows("args output passphrase", "share target", "circles data import invites members recovery relay")
 # A function of the binary itself.
 CLI = {name: allowed | {"reasons"} for name, allowed in CLI.items()}
