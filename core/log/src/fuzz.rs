@@ -91,8 +91,15 @@ fn mutated(random: &SeededRandom, input: &[u8], other: &[u8]) -> Vec<u8> {
                 bytes.extend_from_slice(&other[number(random, other.len())..]);
             }
             // Counts and lengths are most interesting at their limits.
-            4 => bytes.iter_mut().skip(at).take(1 + number(random, 4)).for_each(|byte| *byte = 0xFF),
-            _ => bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = random_array::<1>(random)[0]),
+            4 => {
+                let end = (at + 1 + number(random, 4)).min(bytes.len());
+                bytes[at..end].fill(0xFF);
+            }
+            _ => {
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte = random_array::<1>(random)[0];
+                }
+            }
         }
     }
     bytes
