@@ -30,7 +30,7 @@ pub(crate) mod watch;
 pub(crate) mod write;
 
 pub use address::{KEY_BYTES_MAX, NAME_BYTES_MAX, Policy};
-pub use changes::{CHANGES_MAX, Change, ChangeKind, Changes, LogHandle};
+pub use changes::{CHANGES_MAX, Change, ChangeKind, Changes, Log};
 pub use collection::{Collection, CollectionOptions, Item, Page, Summary};
 pub use database::Database;
 pub use history::{Version, VersionKind};

@@ -8,7 +8,9 @@
 //!   writer, the one with the smaller hash counts on every replica, and what rests on the other
 //!   waits for ever;
 //! * a change is an operation whoever made it: the entry's author vouches for it, and the same
-//!   change twice is once.
+//!   change twice is once;
+//! * a change that is not sound (see [`sound`]), and one that Automerge fails on or does not give back
+//!   as it was, waits for ever.
 //!
 //! Text positions are Unicode scalar values. The decoder of changes is fed by others: their size is
 //! bounded, compressed ones are refused, and they are applied to a copy, which is dropped if that
@@ -21,6 +23,7 @@ mod content;
 pub(crate) mod edit;
 pub(crate) mod generations;
 pub(crate) mod handle;
+mod sound;
 mod translate;
 pub(crate) mod value;
 
@@ -34,6 +37,7 @@ use automerge::{AutoCommit, Change, LoadOptions, TextEncoding};
 use tidelog_log::crypto::{sha256, tag};
 use tidelog_log::ids::DeviceId;
 
+use self::sound::{Batch, Soundness};
 use crate::value::{Value, ValueError};
 
 /// One change of a document, parsed.
@@ -130,8 +134,7 @@ pub(crate) struct OpenDocument {
     waiting_for: HashMap<ChangeHash, Vec<ChangeHash>>,
     /// The smallest hash of the waiting changes with an actor's sequence number.
     claims: HashMap<(ActorId, u64), ChangeHash>,
-    /// Applied changes that Automerge fails on, and those that rest on them: not in `doc`.
-    rejected: HashSet<ChangeHash>,
+    soundness: Soundness,
 }
 
 impl fmt::Debug for OpenDocument {
@@ -146,25 +149,39 @@ impl OpenDocument {
         Self::over(AutoCommit::new_with_encoding(ENCODING))
     }
 
-    fn over(mut doc: AutoCommit) -> Self {
-        let mut applied = HashSet::new();
-        let mut last_seq: HashMap<ActorId, u64> = HashMap::new();
-        for change in doc.get_changes_meta(&[]) {
-            applied.insert(change.hash);
-            let seq = last_seq.entry(change.actor.clone().into_owned()).or_default();
-            *seq = (*seq).max(change.seq);
-        }
-        Self {
-            heads: doc.get_heads().into_iter().collect(),
+    fn over(doc: AutoCommit) -> Self {
+        let mut open = Self {
             doc,
-            applied,
+            applied: HashSet::new(),
+            heads: BTreeSet::new(),
             unsettled: Vec::new(),
             ahead: Vec::new(),
-            last_seq,
+            last_seq: HashMap::new(),
             waiting: BTreeMap::new(),
             waiting_for: HashMap::new(),
             claims: HashMap::new(),
-            rejected: HashSet::new(),
+            soundness: Soundness::default(),
+        };
+        open.count();
+        open
+    }
+
+    /// Finds out what is applied: all that is in `doc` and not ahead.
+    fn count(&mut self) {
+        self.applied.clear();
+        self.last_seq.clear();
+        self.heads.clear();
+        let ahead: HashSet<_> = self.ahead.iter().map(Change::hash).collect();
+        // Each comes after what it rests on.
+        for change in self.doc.get_changes_meta(&[]) {
+            if ahead.contains(&change.hash) {
+                continue;
+            }
+            change.deps.iter().for_each(|dep| drop(self.heads.remove(dep)));
+            self.heads.insert(change.hash);
+            self.applied.insert(change.hash);
+            let seq = self.last_seq.entry(change.actor.into_owned()).or_default();
+            *seq = (*seq).max(change.seq);
         }
     }
 
@@ -212,12 +229,23 @@ impl OpenDocument {
     }
 
     /// Whether no change was applied yet.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&mut self) -> bool {
+        // Whether the first ones are sound is not known before they are taken up.
+        if self.applied.len() == self.unsettled.len() {
+            self.settle();
+        }
         self.applied.is_empty()
     }
 
-    /// The applied changes that nothing rests on yet, in order of their hashes.
-    pub(crate) const fn heads(&self) -> &BTreeSet<ChangeHash> {
+    /// The changes that nothing rests on yet, in order of their hashes.
+    pub(crate) fn heads(&mut self) -> &BTreeSet<ChangeHash> {
+        self.settle();
+        &self.heads
+    }
+
+    /// As [`Self::heads`], with what was applied since the content was last looked at and may turn out not
+    /// to be sound.
+    pub(crate) const fn latest(&self) -> &BTreeSet<ChangeHash> {
         &self.heads
     }
 
@@ -298,9 +326,9 @@ impl OpenDocument {
 
     /// The document without some changes that nothing else rests on.
     fn without(&mut self, hashes: &[ChangeHash]) -> Option<AutoCommit> {
-        let all = self.doc.get_changes(&[]);
-        let kept: Vec<_> = all.into_iter().filter(|change| !hashes.contains(&change.hash())).collect();
         guarded(|| {
+            let all = self.doc.get_changes(&[]);
+            let kept: Vec<_> = all.into_iter().filter(|change| !hashes.contains(&change.hash())).collect();
             let mut doc = AutoCommit::new_with_encoding(ENCODING);
             doc.apply_changes(kept).ok().map(|()| doc)
         })
@@ -315,6 +343,7 @@ impl OpenDocument {
         let place = (change.actor_id().clone(), change.seq());
         let taken = self.last_seq.get(&place.0).is_some_and(|last| *last >= place.1);
         if taken || self.claims.contains_key(&place) {
+            self.ahead.retain(|ahead| ahead.hash() != change.hash());
             self.wait(change);
             self.recompute();
             return Outcome::Recomputed;
@@ -338,17 +367,17 @@ impl OpenDocument {
         Outcome::Applied(applied)
     }
 
+    /// Whether all is there that a change rests on. A change that is sound rests on its actor's last one.
     fn is_ready(&self, change: &Change) -> bool {
-        change.deps().iter().all(|dep| self.applied.contains(dep))
+        let before = self.last_seq.get(change.actor_id()).unwrap_or(&0);
+        before + 1 == change.seq() && change.deps().iter().all(|dep| self.applied.contains(dep))
     }
 
     /// Whether a waiting change has all it rests on, and no other claims its place.
     fn may_wake(&self, hash: &ChangeHash) -> bool {
         self.waiting.get(hash).is_some_and(|change| {
             let place = (change.actor_id().clone(), change.seq());
-            self.is_ready(change)
-                && self.claims.get(&place) == Some(hash)
-                && self.last_seq.get(&place.0).is_none_or(|last| *last < place.1)
+            self.is_ready(change) && self.claims.get(&place) == Some(hash)
         })
     }
 
@@ -382,31 +411,77 @@ impl OpenDocument {
         Some(change)
     }
 
-    /// Lets Automerge take up the changes applied since the last time. It works on a copy, which is
-    /// dropped if it fails; then the changes are tried one by one, and what it fails on is left out,
-    /// with all that rests on it.
+    /// Lets Automerge take up the changes applied since the last time. Those that are not sound, and what
+    /// rests on them, are set aside.
     fn settle(&mut self) {
         let batch = std::mem::take(&mut self.unsettled);
-        if batch.is_empty() || (self.rejected.is_empty() && self.take_up(batch.clone())) {
+        if batch.is_empty() {
             return;
         }
+        let mut sound = Batch::new(&mut self.doc);
+        let unsound = batch.iter().filter(|change| !self.soundness.check(change, &mut sound));
+        let mut unsound: HashSet<_> = unsound.map(Change::hash).collect();
+        self.take_up_all(&batch, &mut unsound);
+        if unsound.is_empty() {
+            return;
+        }
+        self.count();
         for change in batch {
-            let hash = change.hash();
-            let sound = change.deps().iter().chain([&hash]).all(|hash| !self.rejected.contains(hash));
-            if !sound || !self.take_up(vec![change]) {
-                tracing::warn!(change = %hash, "a document change cannot be applied");
-                self.rejected.insert(hash);
+            if unsound.contains(&change.hash()) {
+                tracing::warn!(change = %change.hash(), "a document change is not sound");
+                self.wait(change);
             }
         }
     }
 
-    fn take_up(&mut self, changes: Vec<Change>) -> bool {
+    /// Takes up the changes that rest on nothing unsound. If that fails, the halves are tried, down to the
+    /// changes that are the cause.
+    fn take_up_all(&mut self, changes: &[Change], unsound: &mut HashSet<ChangeHash>) {
+        let mut sound = Vec::new();
+        for change in changes {
+            if change.deps().iter().chain([&change.hash()]).any(|hash| unsound.contains(hash)) {
+                unsound.insert(change.hash());
+            } else {
+                sound.push(change.clone());
+            }
+        }
+        if sound.is_empty() || self.take_up(&sound) {
+            return;
+        }
+        if let [change] = &sound[..] {
+            unsound.insert(change.hash());
+            return;
+        }
+        let (first, second) = sound.split_at(sound.len() / 2);
+        self.take_up_all(first, unsound);
+        self.take_up_all(second, unsound);
+    }
+
+    /// Automerge works on a copy, which is dropped if that fails, or if it does not give the changes back
+    /// as they were: a document that does not could be neither stored nor computed anew.
+    fn take_up(&mut self, changes: &[Change]) -> bool {
+        let before = self.doc.get_heads();
         let mut copy = self.doc.clone();
-        let done = guarded(|| copy.apply_changes(changes).is_ok()).unwrap_or(false);
+        let done = guarded(|| {
+            copy.apply_changes(changes.to_vec()).is_ok() && {
+                let given: HashSet<_> = copy.get_changes(&before).iter().map(Change::hash).collect();
+                changes.iter().all(|change| given.contains(&change.hash()))
+            }
+        });
+        let done = done.unwrap_or(false);
         if done {
             self.doc = copy;
         }
         done
+    }
+
+    /// What is in `doc`, each after what it rests on.
+    fn changes(&mut self) -> Vec<Change> {
+        let doc = &mut self.doc;
+        guarded(|| doc.get_changes(&[])).unwrap_or_else(|| {
+            tracing::warn!("a document does not give its changes");
+            Vec::new()
+        })
     }
 
     /// Computes from all changes held which count: of those with one actor and sequence number the
@@ -414,7 +489,7 @@ impl OpenDocument {
     fn recompute(&mut self) {
         let ahead = std::mem::take(&mut self.ahead);
         let mut all: BTreeMap<ChangeHash, Change> = std::mem::take(&mut self.waiting);
-        let applied = self.doc.get_changes(&[]).into_iter().chain(std::mem::take(&mut self.unsettled));
+        let applied = self.changes().into_iter().chain(std::mem::take(&mut self.unsettled));
         all.extend(applied.map(|change| (change.hash(), change)));
         ahead.iter().for_each(|change| drop(all.remove(&change.hash())));
         let mut fresh = Self::empty();
@@ -423,7 +498,7 @@ impl OpenDocument {
         }
         all.into_values().for_each(|change| fresh.wait(change));
         fresh.settle();
-        fresh.take_up(ahead.clone());
+        fresh.take_up(&ahead);
         fresh.ahead = ahead;
         *self = fresh;
     }

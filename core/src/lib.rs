@@ -53,24 +53,23 @@ mod workspace;
 
 pub use data::{
     CHANGES_MAX, Change, ChangeKind, Changes, Collection, CollectionOptions, Database, Event, EventKind,
-    Item, KEY_BYTES_MAX, Live, LogHandle, NAME_BYTES_MAX, Notice, Page, Policy, Query, Summary, Transaction,
+    Item, KEY_BYTES_MAX, Live, Log, NAME_BYTES_MAX, Notice, Page, Policy, Query, Summary, Transaction,
     TransactionCollection, Version, VersionKind, WATCH_EVENTS_MAX, Watch,
 };
 pub use document::edit::Edit;
 pub use document::handle::Document;
 pub use error::{Error, ErrorKind, Result};
 pub use keys::vault::Key;
-pub use net::{Link, LinkEvent, LinkEvents, LinkProgress, LinkState, SyncReport};
+pub use net::{Link, LinkEvent, LinkEvents, LinkState, Progress, SyncReport};
 pub use tidelog_log::directory::Role;
 pub use tidelog_log::ids::{CircleId, DeviceId, EntryId, UserId, WorkspaceId};
 pub use tidelog_log::session::Direction;
 pub use value::{Value, from_value, to_value};
 pub use warning::{Warning, WarningKind};
 pub use workspace::{
-    BackupInfo, BackupKey, BackupReport, Circle, CircleMember, CircleOptions, DeviceInfo, EntryInfo,
-    Environment, ExcludedEntry, ExcludedReason, History, Invite, InviteOptions, JoinOptions, JoinRequest,
-    KeyPolicy, Me, Member, RecoverFrom, RemoteLog, RemovalReport, Stats, VerifyReport, WatchOptions,
-    Workspace,
+    BackupInfo, BackupKey, BackupReport, Circle, CircleMember, CircleOptions, Device, EntryInfo, Environment,
+    ExcludedEntry, ExclusionReason, History, Invite, InviteOptions, JoinOptions, JoinRequest, KeyPolicy, Me,
+    Member, RecoverFrom, RemoteLog, RemovalReport, Stats, VerifyReport, WatchOptions, Workspace,
 };
 
 /// The first program of the README, so that it compiles.

@@ -34,7 +34,7 @@ use crate::warning::Warning;
 
 pub(crate) use address::RelayAddress;
 pub(crate) use letters::put_letter;
-pub use link::{Link, LinkEvent, LinkEvents, LinkProgress, LinkState};
+pub use link::{Link, LinkEvent, LinkEvents, LinkState, Progress};
 pub(crate) use once::{relay_key, sync_once};
 pub(crate) use remote::Remote;
 

@@ -3,6 +3,7 @@
 import re
 import unittest
 
+import packages
 from checks.rust_source import ROOT
 
 POM = (ROOT / "kotlin" / "pom.xml").read_text(encoding="utf-8")
@@ -32,3 +33,12 @@ class Kotlin(unittest.TestCase):
     def test_the_package_has_the_version_of_the_crates(self):
         crates = re.search(r'^version = "(.+)"$', (ROOT / "Cargo.toml").read_text(encoding="utf-8"), re.MULTILINE)[1]
         self.assertIn(f"<artifactId>tidelog</artifactId>\n  <version>{crates}</version>", POM)
+
+    def test_what_dokka_finds_without_a_word_counts_but_for_what_every_enum_has(self):
+        told = """[INFO] Creating pages
+[WARNING] Undocumented: io.tidelog/Role/values/#/ (JVM)
+[WARNING] Undocumented: io.tidelog/Role/valueOf/#kotlin.String/ (JVM)
+[WARNING] Undocumented: io.tidelog/Role/entries/#/ (JVM)
+[WARNING] Undocumented: io.tidelog/Item/values/ (JVM)
+[WARNING] No cast needed."""
+        self.assertEqual(packages.undocumented(told), ["io.tidelog/Item/values/"])

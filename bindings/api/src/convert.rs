@@ -196,8 +196,8 @@ impl From<tidelog::Member> for Member {
     }
 }
 
-impl From<tidelog::DeviceInfo> for Device {
-    fn from(device: tidelog::DeviceInfo) -> Self {
+impl From<tidelog::Device> for Device {
+    fn from(device: tidelog::Device) -> Self {
         Self {
             device: text(device.device),
             user: text(device.user),
@@ -299,8 +299,8 @@ impl From<tidelog::LinkState> for LinkState {
     }
 }
 
-impl From<tidelog::LinkProgress> for Progress {
-    fn from(progress: tidelog::LinkProgress) -> Self {
+impl From<tidelog::Progress> for Progress {
+    fn from(progress: tidelog::Progress) -> Self {
         Self {
             received: progress.received,
             received_total: progress.received_total,

@@ -13,12 +13,12 @@ use crate::types::{Changes, Entries, Transfer};
 /// The log of one database.
 #[derive(Debug, Clone)]
 pub struct Log {
-    core: Handle<tidelog::LogHandle>,
+    core: Handle<tidelog::Log>,
     workspace: Handle<tidelog::Workspace>,
 }
 
 impl Log {
-    pub(crate) fn new(core: tidelog::LogHandle, workspace: Handle<tidelog::Workspace>) -> Self {
+    pub(crate) fn new(core: tidelog::Log, workspace: Handle<tidelog::Workspace>) -> Self {
         Self { core: handle(core), workspace }
     }
 

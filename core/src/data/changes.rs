@@ -31,13 +31,13 @@ pub const CHANGES_MAX: usize = 10_000;
 
 /// The log of one database.
 #[derive(Clone)]
-pub struct LogHandle {
+pub struct Log {
     pub(crate) database: Database,
 }
 
-impl fmt::Debug for LogHandle {
+impl fmt::Debug for Log {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "LogHandle({:?})", self.database)
+        write!(formatter, "Log({:?})", self.database)
     }
 }
 
@@ -100,7 +100,7 @@ pub struct Changes {
     pub cursor: String,
 }
 
-impl LogHandle {
+impl Log {
     pub(super) const fn new(database: Database) -> Self {
         Self { database }
     }
@@ -181,11 +181,11 @@ impl LogHandle {
         Ok(new)
     }
 
-    /// [`LogHandle::pull_from`], the other way.
+    /// [`Log::pull_from`], the other way.
     ///
     /// # Errors
     ///
-    /// As [`LogHandle::pull_from`].
+    /// As [`Log::pull_from`].
     pub fn push_to(&self, other: &Self) -> Result<usize> {
         other.pull_from(self)
     }
@@ -194,7 +194,7 @@ impl LogHandle {
     ///
     /// # Errors
     ///
-    /// As [`LogHandle::pull_from`].
+    /// As [`Log::pull_from`].
     pub fn sync_with(&self, other: &Self) -> Result<(usize, usize)> {
         Ok((self.pull_from(other)?, self.push_to(other)?))
     }

@@ -10,7 +10,7 @@ use tidelog_log::ids::{CircleId, StreamId};
 use tidelog_log::log::LogError;
 
 use super::address::{Policy, check_name, rows_of};
-use super::changes::LogHandle;
+use super::changes::Log;
 use super::collection::{Collection, CollectionOptions};
 use super::tables::{self, COLLECTIONS};
 use super::transaction::Transaction;
@@ -130,8 +130,8 @@ impl Database {
 
     /// The entries of the database, as they are.
     #[must_use]
-    pub fn log(&self) -> LogHandle {
-        LogHandle::new(self.clone())
+    pub fn log(&self) -> Log {
+        Log::new(self.clone())
     }
 
     /// What reading and writing need of the database.

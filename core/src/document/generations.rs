@@ -30,7 +30,7 @@ use tidelog_log::ids::DeviceId;
 
 use super::begin::{Begin, ChangeHashes, HASHES_MAX};
 use super::translate::{Translation, origin};
-use super::{ActorId, Change, ChangeHash, DocumentError, OpenDocument, Outcome, actor, guarded};
+use super::{ActorId, Change, ChangeHash, DocumentError, OpenDocument, Outcome, actor};
 use crate::value::{Value, ValueError};
 
 /// A generation: the change that it began with, or generation zero.
@@ -391,7 +391,7 @@ impl OpenDocument {
         open.settle();
         let ahead =
             ahead.into_iter().filter(|change| !open.applied.contains(&change.hash())).collect::<Vec<_>>();
-        open.take_up(ahead.clone());
+        open.take_up(&ahead);
         open.ahead = ahead;
         open
     }
@@ -399,11 +399,7 @@ impl OpenDocument {
     /// The applied changes, each after what it rests on.
     fn applied_changes(&mut self) -> Vec<Change> {
         self.settle();
-        let doc = &mut self.doc;
-        let mut changes = guarded(|| doc.get_changes(&[])).unwrap_or_else(|| {
-            tracing::warn!("a document does not give its changes");
-            Vec::new()
-        });
+        let mut changes = self.changes();
         changes.retain(|change| self.applied.contains(&change.hash()));
         changes
     }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tidelog_log::crypto::sha256;
-use tidelog_log::session::{Cursor, Progress, Replica, SessionEvent};
+use tidelog_log::session::{self, Cursor, Replica, SessionEvent};
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -40,7 +40,7 @@ pub enum LinkState {
 
 /// How far the present connection has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct LinkProgress {
+pub struct Progress {
     /// Entries received.
     pub received: u64,
     /// Entries received and still expected, as far as is known.
@@ -63,7 +63,7 @@ pub enum LinkEvent {
     State(LinkState),
     /// Entries went one way or the other, or the relay acknowledged some: [`Link::pending`] may have
     /// changed too.
-    Progress(LinkProgress),
+    Progress(Progress),
     /// An attempt failed, or the connection was lost; the link goes on.
     Failed {
         /// The kind of error.
@@ -82,7 +82,7 @@ pub enum LinkEvent {
 /// What the task writes down.
 #[derive(Debug, Default)]
 struct Status {
-    progress: LinkProgress,
+    progress: Progress,
     last_error: Option<(ErrorKind, String)>,
     /// The relay holds everything up to this arrival number.
     relay_has: u64,
@@ -152,7 +152,7 @@ impl Link {
 
     /// How far the present connection has come, or the last one.
     #[must_use]
-    pub fn progress(&self) -> LinkProgress {
+    pub fn progress(&self) -> Progress {
         self.0.status().progress
     }
 
@@ -411,7 +411,7 @@ impl Task {
         }
     }
 
-    fn set_progress(&self, progress: Progress) {
+    fn set_progress(&self, progress: session::Progress) {
         let mut status = self.shared.status();
         status.progress.received = progress.received;
         status.progress.received_total = progress.received_total;

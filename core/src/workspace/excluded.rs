@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// Why an entry that is held is not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ExcludedReason {
+pub enum ExclusionReason {
     /// Its device was removed, alone or with its user, and it comes after the last entry that counts.
     Removed,
     /// Its user may not write any more, and it comes after the last entry that counts.
@@ -48,7 +48,7 @@ pub enum ExcludedReason {
     UpgradeNeeded,
 }
 
-impl ExcludedReason {
+impl ExclusionReason {
     /// The stable name, the same in every language.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -96,7 +96,7 @@ pub struct ExcludedEntry {
     /// Its place in the chain of its device.
     pub seq: u64,
     /// Why it is not shown.
-    pub reason: ExcludedReason,
+    pub reason: ExclusionReason,
     /// For a deferred one: when it is shown, in milliseconds since 1970.
     pub due_ms: Option<u64>,
 }
@@ -116,10 +116,10 @@ impl Workspace {
             let Some(entry) = engine.log.entry_at(arrival)? else { continue };
             let header = entry.header();
             let (reason, due_ms) = match why {
-                Unshown::Deferred(hlc) => (ExcludedReason::Deferred, Some(hlc.ms())),
-                Unshown::Unread(Unread::MissingKey) => (ExcludedReason::MissingKey, None),
-                Unshown::Unread(Unread::Invalid) => (ExcludedReason::Invalid, None),
-                Unshown::Unread(Unread::Newer) => (ExcludedReason::UpgradeNeeded, None),
+                Unshown::Deferred(hlc) => (ExclusionReason::Deferred, Some(hlc.ms())),
+                Unshown::Unread(Unread::MissingKey) => (ExclusionReason::MissingKey, None),
+                Unshown::Unread(Unread::Invalid) => (ExclusionReason::Invalid, None),
+                Unshown::Unread(Unread::Newer) => (ExclusionReason::UpgradeNeeded, None),
             };
             let shown = describe(engine, &directory, (entry.id(), header.author, header.stream), header.seq);
             found.insert(arrival, ExcludedEntry { reason, due_ms, ..shown });
@@ -127,7 +127,7 @@ impl Workspace {
         for excluded in engine.log.excluded()? {
             let place = (excluded.entry, excluded.device, excluded.stream);
             let shown = describe(engine, &directory, place, excluded.seq);
-            let reason = ExcludedReason::of(&excluded);
+            let reason = ExclusionReason::of(&excluded);
             found.insert(excluded.arrival, ExcludedEntry { reason, ..shown });
         }
         Ok(found.into_values().collect())
@@ -183,7 +183,7 @@ fn describe(
             engine.shared.hub.name(stream)
         },
         seq,
-        reason: ExcludedReason::Removed,
+        reason: ExclusionReason::Removed,
         due_ms: None,
     }
 }

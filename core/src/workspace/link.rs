@@ -9,7 +9,7 @@ use tidelog_log::trie::Filter;
 
 use super::admission::DeskHandle;
 use super::{Workspace, beacons, copies, warnings};
-use crate::data::LogHandle;
+use crate::data::Log;
 use crate::engine::PresentDevice;
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::{self, Dial, Link, Party, RelayAddress, SyncReport};
@@ -52,7 +52,7 @@ impl Workspace {
     /// # Cancellation
     ///
     /// As [`Workspace::sync`].
-    pub async fn exchange(&self, log: &LogHandle, url: &str, direction: Direction) -> Result<SyncReport> {
+    pub async fn exchange(&self, log: &Log, url: &str, direction: Direction) -> Result<SyncReport> {
         let streams = Filter::Streams([StreamId::DIRECTORY, log.stream()?].into());
         let report = net::sync_once(&self.dial(url)?, &Party { streams, direction, ..self.party() }).await?;
         Ok(SyncReport { held: self.held()?, ..report })

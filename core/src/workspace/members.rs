@@ -48,7 +48,7 @@ pub struct Member {
 
 /// A device of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct DeviceInfo {
+pub struct Device {
     /// The device.
     pub device: DeviceId,
     /// Whose it is.
@@ -139,13 +139,13 @@ impl Workspace {
 
     /// The devices of the workspace, by user, then id.
     #[must_use]
-    pub fn devices(&self) -> Vec<DeviceInfo> {
+    pub fn devices(&self) -> Vec<Device> {
         let directory = self.inner.engine.log.directory();
         let me = self.inner.engine.device();
         let devices = directory.users().into_iter().flat_map(|user| user.devices);
         devices
             .filter_map(|id| directory.device(&id))
-            .map(|device| DeviceInfo {
+            .map(|device| Device {
                 device: device.id,
                 user: device.user,
                 added_by: device.added_by,

@@ -10,7 +10,7 @@ use tidelog_log::trie::Filter;
 
 use super::Workspace;
 use crate::data::changes::{Cursor, EpochText, Gathering};
-use crate::data::{CHANGES_MAX, Changes, LogHandle};
+use crate::data::{CHANGES_MAX, Changes, Log};
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::{Dial, Party, Remote};
 
@@ -38,13 +38,13 @@ impl fmt::Debug for RemoteLog {
 }
 
 impl Workspace {
-    /// The log of a database as a relay holds it, with the words of [`LogHandle`].
+    /// The log of a database as a relay holds it, with the words of [`Log`].
     ///
     /// # Errors
     ///
     /// `invalid_argument` for something else than a relay's URL; `not_admitted` before this device is
     /// a member.
-    pub fn remote_log(&self, log: &LogHandle, url: &str) -> Result<RemoteLog> {
+    pub fn remote_log(&self, log: &Log, url: &str) -> Result<RemoteLog> {
         let (workspace, database) = (self.clone(), log.database.id()?);
         let dial = self.dial(url)?;
         Ok(RemoteLog { workspace, stream: database.stream, circle: database.circle, dial })

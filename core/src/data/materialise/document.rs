@@ -132,29 +132,22 @@ impl<K: Unseal> Materialiser<K> {
         change: &DocumentChange,
         outcome: Outcome,
     ) -> Result<Option<u64>, LogError> {
-        let waiting_row = |change: &DocumentChange| [part_row, &change.hash().0].concat();
         Ok(match outcome {
             Outcome::Known => None,
             Outcome::Waits => {
-                tables.put(DOCUMENT_WAITING, &waiting_row(change), change.raw_bytes())?;
+                tables.put(DOCUMENT_WAITING, &waiting_row(part_row, change), change.raw_bytes())?;
                 Some(self.next_number(tables)?)
             }
             Outcome::Applied(woken) => {
                 let mut number = self.append(tables, part_row, cached, change)?;
                 for change in &woken {
-                    tables.delete(DOCUMENT_WAITING, &waiting_row(change))?;
+                    tables.delete(DOCUMENT_WAITING, &waiting_row(part_row, change))?;
                     number = self.append(tables, part_row, cached, change)?;
                 }
                 Some(number)
             }
             Outcome::Recomputed => {
                 compact(tables, part_row, cached)?;
-                for row in tables::keys(tables, DOCUMENT_WAITING, part_row)? {
-                    tables.delete(DOCUMENT_WAITING, &row)?;
-                }
-                for change in cached.document.all().waiting() {
-                    tables.put(DOCUMENT_WAITING, &waiting_row(change), change.raw_bytes())?;
-                }
                 Some(self.next_number(tables)?)
             }
         })
@@ -185,7 +178,7 @@ impl Before {
     fn new(document: &mut Generations, steps: &[(u32, Step)]) -> Self {
         let begins = steps.iter().any(|(_, step)| matches!(step, Step::Begin(_)));
         let value = if begins { document.value().ok() } else { None };
-        Self { heads: document.shown().heads().clone(), value }
+        Self { heads: document.shown().latest().clone(), value }
     }
 
     /// Whether something else is shown now. If that had to be computed anew, its value says so: it
@@ -196,7 +189,7 @@ impl Before {
         }
         match &self.value {
             Some(value) => document.value().ok().as_ref() != Some(value),
-            None => *document.shown().heads() != self.heads,
+            None => *document.shown().latest() != self.heads,
         }
     }
 }
@@ -221,7 +214,27 @@ pub(super) fn compact(tables: &dyn Tables, part_row: &[u8], cached: &mut Cached)
     for row in tables::keys(tables, DOCUMENT_TAILS, part_row)? {
         tables.delete(DOCUMENT_TAILS, &row)?;
     }
+    put_waiting(tables, part_row, &mut cached.document)?;
     cached.tail_bytes = 0;
     cached.snapshot_bytes = snapshot.len();
     Ok(())
+}
+
+/// Stores which changes wait: those that turned out not to be sound do so, too.
+pub(super) fn put_waiting(
+    tables: &dyn Tables,
+    part_row: &[u8],
+    document: &mut Generations,
+) -> Result<(), LogError> {
+    for row in tables::keys(tables, DOCUMENT_WAITING, part_row)? {
+        tables.delete(DOCUMENT_WAITING, &row)?;
+    }
+    for change in document.all().waiting() {
+        tables.put(DOCUMENT_WAITING, &waiting_row(part_row, change), change.raw_bytes())?;
+    }
+    Ok(())
+}
+
+fn waiting_row(part_row: &[u8], change: &DocumentChange) -> Vec<u8> {
+    [part_row, &change.hash().0].concat()
 }

@@ -12,7 +12,7 @@ use tidelog_log::entry::{Entry, Kind};
 use tidelog_log::ids::EntryId;
 use tidelog_log::log::{Held, LogError};
 
-use super::document::{compact, last_version};
+use super::document::{compact, last_version, put_waiting};
 use super::waiting::{read, waiting_row};
 use super::{Materialiser, Part, Source, Step, Target, Unseal, Unsealed};
 use crate::data::address::{Policy, Scope};
@@ -212,16 +212,14 @@ impl<K: Unseal> Materialiser<K> {
         for (hash, begin) in document.begins() {
             tables.put(DOCUMENT_BEGINS, &[&part_row[..], &hash.0].concat(), &tables::begin_row(begin))?;
         }
-        for change in document.all().waiting() {
-            let row = [&part_row[..], &change.hash().0].concat();
-            tables.put(DOCUMENT_WAITING, &row, change.raw_bytes())?;
-        }
         let (version, source) = best.unwrap_or((Version::NONE, *lost));
         let is_empty = document.all().is_empty();
         let live = !version.delete && !is_empty;
         let stamp = self.next_number(tables)?;
         let mut cached = Cached { document, stamp, tail_bytes: 0, snapshot_bytes: 0 };
-        if !is_empty {
+        if is_empty {
+            put_waiting(tables, &part_row, &mut cached.document)?;
+        } else {
             compact(tables, &part_row, &mut cached)?;
         }
         let number = self.changed(tables, scope.stream, &row, Some(&old))?;

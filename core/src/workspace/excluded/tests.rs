@@ -15,7 +15,7 @@ async fn owner() -> Workspace {
     created(&MemoryStorage::new()).await
 }
 
-fn reasons(workspace: &Workspace) -> Vec<ExcludedReason> {
+fn reasons(workspace: &Workspace) -> Vec<ExclusionReason> {
     workspace.excluded().expect("reads").into_iter().map(|entry| entry.reason).collect()
 }
 
@@ -28,7 +28,7 @@ async fn without_its_key_an_entry_is_listed_and_it_is_shown_when_the_grant_comes
     let excluded = guest.excluded().expect("reads");
     assert!(!excluded.is_empty());
     for entry in &excluded {
-        assert_eq!(entry.reason, ExcludedReason::MissingKey);
+        assert_eq!(entry.reason, ExclusionReason::MissingKey);
         assert_eq!(entry.user, Some(owner.me().expect("is a member").user));
     }
     let last = excluded.last().expect("not empty");
@@ -64,7 +64,7 @@ async fn an_entry_of_the_future_is_listed_with_its_time_and_shown_when_that_come
     }
     assert_eq!(shown(&owner), ["of 21"]);
     let excluded = owner.excluded().expect("reads");
-    assert!(excluded.iter().all(|entry| entry.reason == ExcludedReason::Deferred), "{excluded:?}");
+    assert!(excluded.iter().all(|entry| entry.reason == ExclusionReason::Deferred), "{excluded:?}");
     let last = excluded.last().expect("listed");
     assert_eq!(last.database.as_deref(), Some("main"));
     assert!(last.due_ms.is_some_and(|due_ms| due_ms >= START_MS + decade_ms), "{last:?}");
@@ -107,7 +107,7 @@ async fn late(role: Option<Role>) -> (Workspace, Workspace, Workspace, Workspace
 
 #[tokio::test]
 async fn what_comes_after_the_cut_is_listed_and_counts_for_all_once_an_admin_accepts_it() {
-    for (role, reason) in [(None, ExcludedReason::Removed), (Some(Role::Reader), ExcludedReason::Demoted)] {
+    for (role, reason) in [(None, ExclusionReason::Removed), (Some(Role::Reader), ExclusionReason::Demoted)] {
         let (owner, first, second, guest, storage) = late(role).await;
         let device = guest.inner.engine.device();
         for workspace in [&first, &second] {
@@ -145,7 +145,7 @@ async fn nobody_below_the_remover_lets_more_of_the_removed_count() {
     let device = guest.inner.engine.device();
     owner.remove_device(device).await.expect("removes");
     admin.sync_with(&owner).await.expect("syncs");
-    assert_eq!(reasons(&admin).last(), Some(&ExcludedReason::Removed));
+    assert_eq!(reasons(&admin).last(), Some(&ExclusionReason::Removed));
     let before = admin.inner.engine.log.arrivals();
     let error = admin.accept_excluded(device).await.expect_err("an owner removed it");
     assert_eq!(error.kind(), ErrorKind::NotAuthorized);
@@ -167,7 +167,7 @@ async fn what_makes_no_sense_and_what_is_of_a_newer_version_is_listed_apart() {
         .written()
         .await
         .expect("writes");
-    assert_eq!(reasons(&owner), [ExcludedReason::UpgradeNeeded, ExcludedReason::Invalid]);
+    assert_eq!(reasons(&owner), [ExclusionReason::UpgradeNeeded, ExclusionReason::Invalid]);
     assert_eq!(shown(&owner), ["first"]);
 }
 
@@ -183,7 +183,7 @@ fn what_an_author_lacked_has_a_name_of_its_own() {
             reason,
             refusal,
         };
-        ExcludedReason::of(&excluded).name()
+        ExclusionReason::of(&excluded).name()
     };
     assert_eq!(named(Exclusion::Removed, None), "removed");
     assert_eq!(named(Exclusion::Demoted, None), "demoted");
