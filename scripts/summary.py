@@ -106,12 +106,12 @@ SUREFIRE_SUM = re.compile(r"^\[\w+\] Tests run: (\d+), Failures: (\d+), Errors: 
 
 
 def surefire(lines: list[str]) -> Tally:
-    """`mvn test`: the last line without a time is the sum; those of the classes name a time and the class."""
+    """`mvn test`: a line without a time is the sum of one run; those of the classes name a time and the class."""
     tally = Tally()
     for line in lines:
         if match := SUREFIRE_SUM.match(line):
             ran, failures, errors, skipped = map(int, match.groups())
-            tally = Tally(ran - failures - errors - skipped, failures + errors, skipped)
+            tally += Tally(ran - failures - errors - skipped, failures + errors, skipped)
     return tally
 
 

@@ -367,10 +367,8 @@ impl OpenDocument {
         Outcome::Applied(applied)
     }
 
-    /// Whether all is there that a change rests on. A change that is sound rests on its actor's last one.
     fn is_ready(&self, change: &Change) -> bool {
-        let before = self.last_seq.get(change.actor_id()).unwrap_or(&0);
-        before + 1 == change.seq() && change.deps().iter().all(|dep| self.applied.contains(dep))
+        change.deps().iter().all(|dep| self.applied.contains(dep))
     }
 
     /// Whether a waiting change has all it rests on, and no other claims its place.
@@ -388,7 +386,8 @@ impl OpenDocument {
             self.heads.remove(dep);
         });
         self.heads.insert(change.hash());
-        self.last_seq.insert(change.actor_id().clone(), change.seq());
+        let last = self.last_seq.entry(change.actor_id().clone()).or_default();
+        *last = (*last).max(change.seq());
         match self.ahead.iter().position(|ahead| ahead.hash() == change.hash()) {
             Some(position) => drop(self.ahead.remove(position)),
             None => self.unsettled.push(change),
@@ -533,6 +532,15 @@ fn causal_order(all: &BTreeMap<ChangeHash, Change>) -> Vec<ChangeHash> {
         order.push(hash);
     }
     order
+}
+
+/// A change as a faulty program makes it: it overwrites what nobody has.
+#[cfg(test)]
+pub(crate) fn unsound(change: &[u8]) -> Vec<u8> {
+    let mut expanded = parse_change(change).expect("a change").decode();
+    let nothing = automerge::legacy::OpId::new(99, &expanded.actor_id);
+    expanded.operations[0].pred = std::iter::once(nothing).collect();
+    Change::from(expanded).raw_bytes().to_vec()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::data::tables::DOCUMENT_TAILS;
 use crate::data::watch::{Interest, Notice, Watch};
 use crate::document::cache::Cached;
 use crate::document::generations::Generations;
-use crate::document::{OpenDocument, actor};
+use crate::document::{OpenDocument, actor, unsound};
 use crate::value::Value;
 use proptest::prelude::*;
 use std::cell::RefCell;
@@ -302,6 +302,24 @@ fn ten_thousand_small_changes_write_little_more_than_themselves() {
     assert!(snapshots <= 60, "{snapshots}");
     let text = replica.document("doc").expect("there");
     assert_eq!(text.len(), r#"{"text":""}"#.len() + 10_000);
+}
+
+#[test]
+fn a_change_that_is_not_sound_is_kept_among_those_that_wait_and_keeps_nothing_from_being_stored() {
+    let mut source = OpenDocument::empty();
+    let mut replica = Replica::new();
+    let first = change(&mut source, 1, "a");
+    replica.add(&entry(1, hlc(NOW), 0, &document_change(first.clone())));
+    let mut other = OpenDocument::load(None, &[first], &[]).expect("loads");
+    let lie = unsound(&change(&mut other, 2, "b"));
+    replica.add(&entry(2, hlc(NOW), 1, &document_change(lie.clone())));
+    let long = "c".repeat(2 * document::TAIL_BYTES_MIN);
+    replica.add(&entry(1, hlc(NOW), 2, &document_change(change(&mut source, 1, &long))));
+    assert_eq!(tables::keys(&replica.tables, DOCUMENT_TAILS, &[]).expect("reads").len(), 0, "compacted");
+    let waiting = tables::values(&replica.tables, tables::DOCUMENT_WAITING, &[]).expect("reads");
+    assert_eq!(waiting, [lie]);
+    replica.add(&entry(1, hlc(NOW), 3, &document_change(change(&mut source, 1, "d"))));
+    assert_eq!(replica.document("doc"), Some(format!(r#"{{"text":"d{long}a"}}"#)));
 }
 
 #[test]

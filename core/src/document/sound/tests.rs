@@ -281,26 +281,41 @@ proptest! {
     }
 }
 
-/// What a change of one device, made by `edit` and changed by `lie`, does to a document that has something
-/// of everything.
+/// Whether a change of one device, made by `edit` and changed by `lie`, is sound in a document that has
+/// something of everything.
 fn told(edit: impl FnOnce(&mut Edit<'_>), lie: impl FnOnce(&mut ExpandedChange, &World)) -> bool {
     let mut world = World::new();
     world.edit(1, |tx| tx.set("a", &Value::Int(1)).expect("sets"));
     world.sync(1, 0);
     world.edit(0, |tx| tx.set("b", &Value::Int(1)).expect("sets"));
+    world.edit(0, |tx| tx.set("list.0", &Value::Int(1)).expect("sets"));
+    world.edit(0, |tx| tx.set("map.a", &Value::Int(1)).expect("sets"));
+    world.edit(0, |tx| tx.increment("count", 1).expect("counts"));
     world.sync(0, 1);
     // What device 1 does not know.
     world.edit(2, |tx| tx.splice_text("text", 1, 0, "unknown").expect("splices"));
+    world.sync(2, 0);
     let change = world.make(1, edit).expect("a change");
     let mut expanded = change.decode();
     lie(&mut expanded, &world);
     let change = parse_change(Change::from(expanded).raw_bytes()).expect("a change");
-    let before = json(&mut world.devices[0]);
-    world.devices[0].apply(change.clone());
-    let counts = json(&mut world.devices[0]) != before;
-    assert_eq!(counts, !world.devices[0].waiting.contains_key(&change.hash()));
-    counts
+    let document = &mut world.devices[0];
+    document.settle();
+    let sound = Soundness::default().check(&change, &mut Batch::new(&mut document.doc));
+    document.apply(change.clone());
+    document.settle();
+    assert_eq!(sound, document.applied.contains(&change.hash()));
+    assert_eq!(!sound, document.waiting.contains_key(&change.hash()));
+    sound
 }
+
+/// The changes that the document has, by their number in what was written.
+const A: usize = 1;
+const B: usize = 2;
+const SET_IN_LIST: usize = 3;
+const IN_MAP: usize = 4;
+const COUNTED: usize = 5;
+const UNKNOWN: usize = 6;
 
 /// The identity of an operation of a change in the order in which they were written.
 fn id(world: &World, change: usize, operation: usize) -> OpId {
@@ -327,7 +342,7 @@ fn a_change_out_of_turn_does_not_count() {
     assert!(!told(
         |tx| edit(tx, 6, 0),
         |change, world| {
-            let last = world.written[2].max_op();
+            let last = world.written[COUNTED].max_op();
             change.start_op = last.try_into().expect("some");
         }
     ));
@@ -335,8 +350,61 @@ fn a_change_out_of_turn_does_not_count() {
 }
 
 #[test]
+fn a_change_out_of_turn_keeps_nobody_from_the_turn_before_and_keeps_its_place() {
+    let mut world = World::new();
+    world.edit(1, |tx| edit(tx, 0, 0));
+    let mut make = |number| {
+        let change = world.make(1, |tx| tx.set("n", &Value::Int(number)).expect("sets")).expect("a change");
+        world.devices[1].retract(&[change.hash()]);
+        change
+    };
+    let mut later = make(0).decode();
+    later.deps.clear();
+    let later = Change::from(later);
+    // Of two in one place the one with the smaller hash counts, if it is sound.
+    let second = (1..).map(make).find(|change| change.hash() > later.hash()).expect("some");
+    let [first, before] = &world.written[..] else { panic!("two changes") };
+    let shown = |order: &[&Change], look: bool| {
+        let mut document = OpenDocument::empty();
+        for change in order {
+            document.apply(Change::clone(change));
+            if look {
+                document.settle();
+            }
+        }
+        json(&mut document)
+    };
+    let expected = r#"{"count":1,"list":[0],"text":"abtext"}"#;
+    assert_eq!(shown(&[first, before, &later, &second], true), expected);
+    assert_eq!(shown(&[before, &later, first, &second], false), expected);
+}
+
+#[test]
+fn a_change_made_here_that_turns_out_to_be_the_second_in_its_place_counts_if_it_does_elsewhere() {
+    let mut world = World::new();
+    let mut make = |at| {
+        let change = world.make(1, |tx| edit(tx, 0, at)).expect("a change");
+        world.devices[1].retract(&[change.hash()]);
+        change
+    };
+    let (one, two) = (make(0), make(1));
+    let (counts, other) = if one.hash() < two.hash() { (one, two) } else { (two, one) };
+    let first = world.written[0].raw_bytes().to_vec();
+    let mut document = OpenDocument::load(None, std::slice::from_ref(&first), &[]).expect("loads");
+    document.apply(counts.clone());
+    let shown = json(&mut document);
+    let mut here = OpenDocument::load(None, &[first], &[]).expect("loads");
+    here.settle();
+    here.doc.apply_changes([counts.clone()]).expect("applies");
+    here.ahead.push(counts.clone());
+    here.apply(other);
+    here.apply(counts);
+    assert_eq!(json(&mut here), shown);
+}
+
+#[test]
 fn a_change_that_names_what_it_does_not_know_does_not_count() {
-    let unknown = |world: &World| id(world, 3, 0);
+    let unknown = |world: &World| id(world, UNKNOWN, 0);
     let place = |world: &World| Key::Seq(ElementId::Id(unknown(world)));
     assert!(!told(|tx| edit(tx, 0, 1), |change, world| change.operations[0].key = place(world)));
     assert!(!told(|tx| edit(tx, 6, 0), |change, world| overwrites(change, vec![unknown(world)])));
@@ -356,8 +424,12 @@ fn an_operation_in_an_object_of_another_kind_does_not_count() {
     assert!(!told(|tx| edit(tx, 6, 0), |change, world| change.operations[0].obj = object(world, 0)));
     assert!(!told(|tx| edit(tx, 0, 1), |change, world| change.operations[0].obj = object(world, 1)));
     assert!(!told(|tx| edit(tx, 0, 1), |change, _| change.operations[0].obj = ObjectId::Root));
-    assert!(!told(|tx| edit(tx, 6, 0), |change, _| change.operations[0].insert = true));
-    assert!(!told(|tx| edit(tx, 0, 0), |change, _| change.operations[0].insert = false));
+    let new = |tx: &mut Edit<'_>| tx.set("new", &Value::Int(1)).expect("sets");
+    assert!(told(new, |_, _| ()));
+    assert!(!told(new, |change, _| change.operations[0].insert = true));
+    let first = |tx: &mut Edit<'_>| tx.splice_text("text", 0, 0, "a").expect("splices");
+    assert!(told(first, |_, _| ()));
+    assert!(!told(first, |change, _| change.operations[0].insert = false));
 }
 
 #[test]
@@ -365,17 +437,54 @@ fn an_element_of_another_list_or_a_value_that_is_none_is_no_place() {
     let element = |world: &World, change, operation| Key::Seq(ElementId::Id(id(world, change, operation)));
     assert!(told(|tx| edit(tx, 0, 1), |change, world| change.operations[0].key = element(world, 0, 2)));
     assert!(!told(|tx| edit(tx, 0, 1), |change, world| change.operations[0].key = element(world, 0, 6)));
-    assert!(!told(|tx| edit(tx, 0, 1), |change, world| change.operations[0].key = element(world, 1, 0)));
+    assert!(!told(|tx| edit(tx, 0, 1), |change, world| change.operations[0].key = element(world, A, 0)));
+    assert!(!told(
+        |tx| edit(tx, 2, 1),
+        |change, world| {
+            change.operations[0].key = element(world, SET_IN_LIST, 0);
+        }
+    ));
 }
 
 #[test]
 fn a_value_is_overwritten_in_its_place_only_and_once() {
-    let a = |world: &World| id(world, 1, 0);
+    let a = |world: &World| id(world, A, 0);
     assert!(told(|tx| edit(tx, 6, 0), |change, world| overwrites(change, vec![a(world)])));
     assert!(!told(|tx| edit(tx, 6, 0), |change, world| overwrites(change, vec![a(world), a(world)])));
-    assert!(!told(|tx| edit(tx, 6, 0), |change, world| overwrites(change, vec![id(world, 2, 0)])));
+    assert!(!told(|tx| edit(tx, 6, 0), |change, world| overwrites(change, vec![id(world, B, 0)])));
+    assert!(!told(|tx| edit(tx, 6, 0), |change, world| overwrites(change, vec![id(world, IN_MAP, 1)])));
+    assert!(!told(|tx| edit(tx, 5, 1), |change, world| overwrites(change, vec![id(world, COUNTED, 0)])));
     assert!(!told(|tx| edit(tx, 1, 1), |change, _| overwrites(change, vec![])));
     assert!(!told(|tx| edit(tx, 5, 1), |change, _| overwrites(change, vec![])));
+    assert!(!told(|tx| edit(tx, 0, 1), |change, _| change.operations[0].action = OpType::Delete));
+}
+
+/// A change with the same operations, written less briefly: one action twice instead of a run of two.
+fn longer(bytes: &[u8]) -> Vec<u8> {
+    let swap = |bytes: &[u8], old: &[u8], new: &[u8]| {
+        let at = bytes.windows(old.len()).position(|window| window == old).expect("it is there");
+        [&bytes[..at], new, &bytes[at + old.len()..]].concat()
+    };
+    // The column of actions and its length; then two actions 1, as a run and one by one.
+    let bytes = swap(&swap(bytes, &[0x42, 2], &[0x42, 3]), &[2, 1], &[0x7e, 1, 1]);
+    let body = [&[bytes[8], bytes[9] + 1][..], &bytes[10..]].concat();
+    [&bytes[..4], &sha256(&[&body])[..4], &body].concat()
+}
+
+#[test]
+fn a_change_that_is_written_otherwise_than_automerge_does_is_given_back_by_nobody_and_does_not_count() {
+    let mut world = World::new();
+    let both = |tx: &mut Edit<'_>| {
+        tx.set("new", &Value::Int(1)).expect("sets");
+        tx.set("newer", &Value::Int(1)).expect("sets");
+    };
+    let change = world.make(1, both).expect("a change");
+    world.devices[1].retract(&[change.hash()]);
+    let longer = parse_change(&longer(change.raw_bytes())).expect("a change");
+    assert_eq!(longer.decode().operations, change.decode().operations);
+    world.devices[0].apply(longer.clone());
+    assert!(!json(&mut world.devices[0]).contains("new"));
+    assert!(world.devices[0].waiting.contains_key(&longer.hash()));
 }
 
 #[test]

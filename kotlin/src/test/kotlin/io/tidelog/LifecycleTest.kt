@@ -4,15 +4,12 @@ import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
-import com.sun.jna.Function
 import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
-import org.junit.jupiter.api.condition.EnabledOnOs
-import org.junit.jupiter.api.condition.OS
 import java.nio.file.Files
 import java.nio.file.Path
 import io.tidelog.internal.advance
@@ -150,37 +147,5 @@ internal class LifecycleTest : WorkspaceTest() {
         assertTrue("SecurityException" in failed.message!!)
         assertFalse("1234" in failed.message!!)
         assertNull(path("a.tide").resolve("vault").takeIf(Files::exists))
-    }
-
-    /** `TIDELOG_CYCLES` asks for another number. */
-    @Test
-    @EnabledOnOs(OS.LINUX)
-    fun `opening and closing does not grow the process`(): Unit = kotlinx.coroutines.runBlocking {
-        val cycles = System.getenv("TIDELOG_CYCLES")?.toInt() ?: 1_000
-        workspace.shutdown()
-        suspend fun cycle() = Workspace.open(path("notes.tide"), KEY).use { it.database("main").collection<Film>("films").get("alien") }
-        repeat(cycles / 4) { cycle() }
-        val before = residentKib()
-        repeat(cycles) { cycle() }
-        val grown = residentKib() - before
-        println("opening and closing $cycles times: resident memory $before KiB, then $grown KiB more")
-        assertTrue(grown < GROWTH_KIB_MAX, "$cycles cycles grew the process by $grown KiB")
-    }
-
-    /** After a collection: what the heap and the allocator hold back is no leak. */
-    private fun residentKib(): Long {
-        repeat(3) {
-            System.gc()
-            Thread.sleep(100)
-        }
-        // Handles of databases live until they are collected, and what they held then stays with glibc.
-        runCatching { Function.getFunction("c", "malloc_trim").invokeInt(arrayOf(0L)) }
-        val line = Files.readAllLines(Path.of("/proc/self/status")).first { it.startsWith("VmRSS:") }
-        return line.filter(Char::isDigit).toLong()
-    }
-
-    private companion object {
-        /** What the JVM itself may grow by, however many cycles there are; a workspace is some hundred KiB. */
-        const val GROWTH_KIB_MAX = 6 * 1024L
     }
 }
