@@ -39,11 +39,21 @@ def holds(clause: str, value: str) -> bool | None:
     label, unit = parsed["label"] or "", parsed["unit"]
     # The words behind the first two only explain: "<= 500 B with history".
     for words in (unit, " ".join(unit.split()[:2]), unit.split()[0] if unit else ""):
-        measured = re.search(rf"{re.escape(label)}{NUMBER} ?{re.escape(words)}(?!\w)", value)
+        measured = re.search(rf"{re.escape(label)}(-?){NUMBER} ?{re.escape(words)}(?!\w)", value)
         if measured:
-            limit = number(parsed.group(3))
-            return number(measured[1]) <= limit if parsed["sign"] == "<=" else number(measured[1]) >= limit
+            limit, found = number(parsed.group(3)), number(measured[1] + measured[2])
+            return found <= limit if parsed["sign"] == "<=" else found >= limit
     return None
+
+
+def resolved(row: Row, measured: list[Row]) -> Row:
+    """The row with a target in numbers, if it is what the same call costs in Rust and something more."""
+    more = re.fullmatch(rf"<= Rust \+ {NUMBER} us", row.target)
+    same = [other for other in measured if other.name == "Rust: " + row.name.partition(": ")[2]]
+    cost = re.fullmatch(rf"{NUMBER} us", same[-1].value) if same else None
+    if more is None or cost is None:
+        return row
+    return row._replace(target=f"<= {number(more[1]) + number(cost[1]):.2f} us (Rust + {more[1]} us)")
 
 
 def met(row: Row) -> str:

@@ -178,7 +178,9 @@ impl OpenDocument {
             if ahead.contains(&change.hash) {
                 continue;
             }
-            change.deps.iter().for_each(|dep| drop(self.heads.remove(dep)));
+            for dep in &change.deps {
+                self.heads.remove(dep);
+            }
             self.heads.insert(change.hash);
             self.applied.insert(change.hash);
             let seq = self.last_seq.entry(change.actor.into_owned()).or_default();

@@ -24,13 +24,13 @@ const items = workspace.database('main').collection('items')
 await items.put('alien', ITEM)
 const inFlight = (call) => Promise.all(Array.from({ length: IN_FLIGHT }, call))
 
-await measure('id, synchronous', CALLS, 'Rust + 2 us', () => {
+await measure('id, synchronous', CALLS, '<= Rust + 2 us', () => {
   for (let index = 0; index < CALLS; index += 1) workspace.id
 })
-await measure('get, awaited', CALLS / 10, '60 us', async () => {
+await measure('get, awaited', CALLS / 10, '<= 60 us', async () => {
   for (let index = 0; index < CALLS / 10; index += 1) await items.get('alien')
 })
-await measure('get, 1,000 in flight', CALLS, 'Rust + 5 us', async () => {
+await measure('get, 1,000 in flight', CALLS, '<= Rust + 5 us', async () => {
   for (let index = 0; index < CALLS / IN_FLIGHT; index += 1) await inFlight(() => items.get('alien'))
 })
 await measure('put, 1,000 in flight', IN_FLIGHT, '-', () => inFlight(() => items.put('alien', ITEM)))

@@ -29,7 +29,7 @@ def synchronous(folder: Path) -> None:
         begin = time.perf_counter()
         for _ in range(CALLS):
             items.get("alien")
-        report("get, synchronous", begin, CALLS, "Rust + 2 us")
+        report("get, synchronous", begin, CALLS, "<= Rust + 2 us")
         begin = time.perf_counter()
         items.put_many({str(number): ITEM for number in range(RECORDS)})
         report("put_many, per item", begin, RECORDS, "-")
@@ -45,7 +45,7 @@ async def awaited(folder: Path) -> None:
         begin = time.perf_counter()
         for _ in range(CALLS // 10):
             await items.get("alien")
-        report("get, awaited", begin, CALLS // 10, "60 us")
+        report("get, awaited", begin, CALLS // 10, "<= 60 us")
 
         async def in_flight(call: Callable[[], Awaitable[Any]]) -> None:
             await asyncio.gather(*(call() for _ in range(IN_FLIGHT)))
@@ -53,7 +53,7 @@ async def awaited(folder: Path) -> None:
         begin = time.perf_counter()
         for _ in range(CALLS // IN_FLIGHT):
             await in_flight(lambda: items.get("alien"))
-        report("get, 1,000 in flight", begin, CALLS, "Rust + 5 us")
+        report("get, 1,000 in flight", begin, CALLS, "<= Rust + 5 us")
         begin = time.perf_counter()
         await in_flight(lambda: items.put("alien", ITEM))
         report("put, 1,000 in flight", begin, IN_FLIGHT, "-")

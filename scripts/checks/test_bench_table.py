@@ -21,10 +21,18 @@ class Tables(unittest.TestCase):
             ("p50 1.24 ms, p99 2.16 ms", "p50 <= 0.6 ms, p99 <= 3 ms", "in part"),
             ("1093 B", "<= 2 KB", ""),
             ("10.4 MB", "<= 6 MB", "no"),
+            ("-128 B a document", "<= 12 B", "yes"),
+            ("5.20 us", "<= 5.14 us (Rust + 2 us)", "no"),
             ("537,000 entries/s", "-", ""),
         ]
         for value, target, answer in cases:
             self.assertEqual(bench_table.met(Row("x", value, target)), answer, value)
+
+    def test_a_target_over_the_same_call_in_rust_becomes_a_number(self) -> None:
+        rust, python = Row("Rust: get", "3.14 us", "-"), Row("Python: get", "5.20 us", "<= Rust + 2 us")
+        self.assertEqual(bench_table.resolved(python, [rust, python]).target, "<= 5.14 us (Rust + 2 us)")
+        self.assertEqual(bench_table.resolved(python, [python]), python)
+        self.assertEqual(bench_table.resolved(rust, [rust]), rust)
 
     def test_markdown_has_a_row_for_each_measurement(self) -> None:
         lines = bench_table.markdown([Row("a", "1 ms", "<= 2 ms"), Row("b", "3", "-")]).splitlines()

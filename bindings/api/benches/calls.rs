@@ -39,6 +39,12 @@ fn main() {
     }
     report("Rust: get, synchronous", &microseconds(begin, CALLS));
 
+    let begin = now();
+    for _ in 0..CALLS {
+        workspace.id().expect("is open");
+    }
+    report("Rust: id, synchronous", &microseconds(begin, CALLS));
+
     let executor = tokio::runtime::Builder::new_current_thread().build().expect("builds");
     let begin = now();
     executor.block_on(async {
