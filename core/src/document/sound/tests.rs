@@ -12,7 +12,7 @@ use tidelog_log::ids::DeviceId;
 use super::*;
 use crate::document::content::{identified, operations};
 use crate::document::edit::Edit;
-use crate::document::{OpenDocument, Outcome, actor, guarded, parse_change};
+use crate::document::{OpenDocument, actor, guarded, parse_change};
 use crate::value::Value;
 
 const DEVICES: u8 = 3;
@@ -183,8 +183,8 @@ fn tell(expanded: &mut ExpandedChange, operation: Index, lie: &Lie, ids: &[OpId]
             op.action = match kind {
                 0 => OpType::Delete,
                 1 => OpType::Increment(1),
-                2 => OpType::Make(automerge::ObjType::Text),
-                3 => OpType::Make(automerge::ObjType::Map),
+                2 => OpType::Make(ObjType::Text),
+                3 => OpType::Make(ObjType::Map),
                 4 => OpType::MarkEnd(true),
                 _ => OpType::Put(automerge::ScalarValue::Counter(5.into())),
             }
@@ -490,7 +490,7 @@ fn a_change_that_is_written_otherwise_than_automerge_does_is_given_back_by_nobod
 #[test]
 fn marks_and_tables_do_not_count() {
     let acts = |action: OpType| told(|tx| edit(tx, 6, 0), |change, _| change.operations[0].action = action);
-    assert!(acts(OpType::Make(automerge::ObjType::Map)));
-    assert!(!acts(OpType::Make(automerge::ObjType::Table)));
+    assert!(acts(OpType::Make(ObjType::Map)));
+    assert!(!acts(OpType::Make(ObjType::Table)));
     assert!(!acts(OpType::MarkEnd(true)));
 }
