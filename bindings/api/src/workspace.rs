@@ -330,7 +330,8 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) unless it is the same workspace.
+    /// [`InvalidArgument`](crate::ErrorKind::InvalidArgument) unless it is the same workspace;
+    /// [`NotAdmitted`](crate::ErrorKind::NotAdmitted) if one of the two devices is no member.
     pub fn sync_with(&self, other: &Self) -> Call<SyncReport> {
         let other = other.clone();
         self.task(move |core| async move { Ok(core.sync_with(other.open_core()?).await?.into()) })

@@ -51,7 +51,7 @@ pub(crate) async fn play(role: &mut Role, other: Option<&Workspace>, c: &Json) -
         "put_many" => put_many(&collection(&d, c)?, c).await,
         "insert" => item(c, &collection(&d, c)?.insert_item(value?).await?),
         "get" => ok(collection::<Value>(&d, c)?.get(key)?),
-        "get_raw" => ok(d.collection::<Value>(text(c, "in")).get(key)?),
+        "get_raw" => ok(d.collection::<Record>(text(c, "in")).get_raw(key)?),
         "put_record" => {
             let mut record = c["record"].clone();
             record["big"] = text(&record, "big").parse::<i64>().expect("a number").into();

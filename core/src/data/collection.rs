@@ -245,20 +245,30 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
         Ok(Item { key, value: from_value(value)? })
     }
 
-    /// The value under a key; `None` if there is none.
+    /// The value under a key; `None` if there is none, or one that is no `T`.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidValue`] if it is no `T`.
+    /// [`ErrorKind::InvalidArgument`] if the key is none.
     pub fn get(&self, key: &str) -> Result<Option<T>> {
+        let value = self.get_raw(key)?;
+        Ok(value.and_then(|value| read::fitting(&self.name, key, value)))
+    }
+
+    /// The value under a key as it is stored, whether it is a `T` or not.
+    ///
+    /// # Errors
+    ///
+    /// As [`Collection::get`].
+    pub fn get_raw(&self, key: &str) -> Result<Option<Value>> {
         check_key(key)?;
         let scope = self.scope()?;
         let view = self.engine().view()?;
-        let Some(value) = read::item(self.engine(), &view, &scope, key)? else {
+        let value = read::item(self.engine(), &view, &scope, key)?;
+        if value.is_none() {
             read::check_policy(&view, &scope)?;
-            return Ok(None);
-        };
-        typed(Row { key: key.to_owned(), value }).map(|item| Some(item.value))
+        }
+        Ok(value)
     }
 
     /// The first item of a query.
@@ -279,12 +289,12 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
         self.query(&Query::new())
     }
 
-    /// The items that a query takes, in its order.
+    /// The items that a query takes, in its order. Those that are no `T` are left out, which the log
+    /// tells.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidArgument`], saying what is wrong with the query;
-    /// [`ErrorKind::InvalidValue`] if an item is no `T`.
+    /// [`ErrorKind::InvalidArgument`], saying what is wrong with the query.
     pub fn query(&self, query: &Query) -> Result<Vec<Item<T>>> {
         Ok(self.page(query)?.items)
     }
@@ -296,8 +306,7 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
     /// As [`Collection::query`].
     pub fn page(&self, query: &Query) -> Result<Page<T>> {
         let page = read::query(self.engine(), &self.scope()?, &Plan::new(query)?)?;
-        let items = page.rows.into_iter().map(typed).collect::<Result<_>>()?;
-        Ok(Page { items, cursor: page.cursor })
+        Ok(Page { items: typed(&self.name, page.rows), cursor: page.cursor })
     }
 
     /// How many items a query is about, whatever its limit, offset and cursor.
@@ -334,7 +343,7 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
     }
 
     /// Reads an item, lets `change` make another one of it, and writes that; no other write of this
-    /// device comes between. `None` in is a missing item, `None` out deletes it. `change` must not
+    /// device comes between. `None` in is an item that is missing or no `T`, `None` out deletes it. `change` must not
     /// use the database.
     ///
     /// # Errors
@@ -344,7 +353,7 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
         check_key(key)?;
         let scope = self.writable()?;
         self.write(|writer| {
-            let old = writer.get(&scope, key)?.map(from_value).transpose()?;
+            let old = writer.get(&scope, key)?.and_then(|old| read::fitting(&self.name, key, old));
             let Some(new) = change(old) else {
                 writer.delete(&scope, key)?;
                 return Ok(None);
@@ -477,14 +486,8 @@ fn after(summary: Summary, error: Error) -> Error {
         .with_source(error)
 }
 
-/// The item that a row holds.
-pub(super) fn typed<T: DeserializeOwned>(row: Row) -> Result<Item<T>> {
-    match from_value(row.value) {
-        Ok(value) => Ok(Item { key: row.key, value }),
-        Err(error) => Err(Error::new(
-            ErrorKind::InvalidValue,
-            format!("the item `{}` has another type than expected: {error}", row.key),
-        )
-        .with_source(error)),
-    }
+/// The items that rows hold, if they are `T`.
+fn typed<T: DeserializeOwned>(collection: &str, rows: Vec<Row>) -> Vec<Item<T>> {
+    let fitting = |row: Row| Some(Item { value: read::fitting(collection, &row.key, row.value)?, key: row.key });
+    rows.into_iter().filter_map(fitting).collect()
 }

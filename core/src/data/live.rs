@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::address::{Policy, Scope};
-use super::collection::{Item, typed};
+use super::collection::Item;
 use super::query::{Plan, Row};
 use super::read;
 use super::watch::{Event, EventKind, Interest, Notice, Watch};
@@ -112,18 +112,17 @@ impl<T: DeserializeOwned> Live<T> {
             if old.map(|place| &self.rows[place].value) == new.as_ref() {
                 continue;
             }
-            let new = new.map(|value| Row { key, value });
-            let item = new.clone().map(typed).transpose()?;
+            let new = new.and_then(|value| self.fitting(Row { key, value }));
+            changed |= old.is_some() || new.is_some();
             if let Some(place) = old {
                 self.rows.remove(place);
                 self.items.remove(place);
             }
-            if let (Some(row), Some(item)) = (new, item) {
+            if let Some((row, item)) = new {
                 let place = self.plan.place(&self.rows, &row.key, &row.value);
                 self.rows.insert(place, row);
                 self.items.insert(place, item);
             }
-            changed = true;
         }
         Ok(changed)
     }
@@ -131,11 +130,17 @@ impl<T: DeserializeOwned> Live<T> {
     /// Runs the query again and says whether the result is another one.
     fn refresh(&mut self) -> Result<bool> {
         let rows = read::query(&self.engine, &self.scope, &self.plan)?.rows;
+        let (rows, items): (Vec<_>, _) = rows.into_iter().filter_map(|row| self.fitting(row)).unzip();
         if rows == self.rows {
             return Ok(false);
         }
-        self.items = rows.iter().cloned().map(typed).collect::<Result<_>>()?;
-        self.rows = rows;
+        (self.rows, self.items) = (rows, items);
         Ok(true)
+    }
+
+    /// A row with its item, if that is a `T`.
+    fn fitting(&self, row: Row) -> Option<(Row, Item<T>)> {
+        let value = read::fitting(&self.scope.collection, &row.key, row.value.clone())?;
+        Some((row.clone(), Item { key: row.key, value }))
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
+use serde::de::DeserializeOwned;
 use tidelog_log::log::LogError;
 use tidelog_log::state::{StateRead, StateView, prefix_end};
 
@@ -15,7 +16,7 @@ use crate::document::cache::{self, Cached, Place};
 use crate::document::generations::Generations;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::value::{Value, ValueError, cbor};
+use crate::value::{Value, ValueError, cbor, from_value};
 
 /// Decodes the stored bytes of a value.
 ///
@@ -24,6 +25,15 @@ use crate::value::{Value, ValueError, cbor};
 /// [`ErrorKind::Corrupt`] if they are not what was written.
 pub(crate) fn stored_value(bytes: &[u8]) -> Result<Value> {
     cbor::decode(bytes).map_err(not_stored)
+}
+
+/// A stored value as a `T`; `None` if it is none, which the log tells without the value.
+pub(super) fn fitting<T: DeserializeOwned>(collection: &str, key: &str, value: Value) -> Option<T> {
+    let fitting = from_value(value).ok();
+    if fitting.is_none() {
+        tracing::warn!(collection, key, "an item has another type than expected and is left out");
+    }
+    fitting
 }
 
 fn not_stored(error: ValueError) -> Error {

@@ -486,12 +486,21 @@ async fn after_shutdown_every_call_says_closed() {
 }
 
 #[tokio::test]
-async fn an_item_of_another_type_is_an_error_that_names_it() {
+async fn an_item_of_another_type_is_left_out_of_what_is_typed_and_hides_no_other() {
     let database = database();
-    database.collection::<Value>("todos").put("odd", &Value::Int(1)).await.expect("puts");
-    let error = database.collection::<Todo>("todos").all().expect_err("no todo");
-    assert_eq!(error.kind(), ErrorKind::InvalidValue);
-    assert!(error.to_string().contains("`odd`"), "{error}");
+    let (raw, todos) = (database.collection::<Value>("todos"), database.collection::<Todo>("todos"));
+    let fits = todos.insert(todo("", "fits")).await.expect("inserts");
+    let mut live = todos.live(&Query::new()).expect("queries");
+    raw.put("odd", &Value::Int(1)).await.expect("puts");
+    assert_eq!(todos.all().expect("reads").len(), 1);
+    assert_eq!(todos.get("odd").expect("reads"), None);
+    assert_eq!(todos.get_raw("odd").expect("reads"), Some(Value::Int(1)));
+    assert_eq!(todos.get_raw("none").expect("reads"), None);
+    assert_eq!(todos.live(&Query::new()).expect("queries").current().len(), 1);
+    raw.delete(&fits.id).await.expect("deletes");
+    assert!(live.next().await.expect("reads").expect("open").is_empty(), "the first change to the result");
+    todos.update("odd", |odd| odd.is_none().then(|| todo("odd", "mended"))).await.expect("updates");
+    assert_eq!(live.next().await.expect("reads").expect("open").len(), 1);
 }
 
 proptest! {

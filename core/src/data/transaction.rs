@@ -10,7 +10,7 @@ use tidelog_log::ids::EntryId;
 use super::address::Scope;
 use super::collection::{CollectionOptions, Item};
 use super::database::Database;
-use super::{Collection, key};
+use super::{Collection, key, read};
 use crate::error::{Error, ErrorKind, Result};
 use crate::value::{Value, from_value, to_value};
 
@@ -228,7 +228,8 @@ impl<T: Serialize + DeserializeOwned> TransactionCollection<'_, T> {
     ///
     /// As [`Collection::get`].
     pub fn get(&self, key: &str) -> Result<Option<T>> {
-        self.value(key)?.map(from_value).transpose()
+        let value = self.value(key)?;
+        Ok(value.and_then(|value| read::fitting(self.collection.name(), key, value)))
     }
 
     fn value(&self, key: &str) -> Result<Option<Value>> {

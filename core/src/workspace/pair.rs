@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tidelog_log::frames::Code;
 use tidelog_log::log::LogError;
 use tidelog_log::session::{Direction, Member, Role, Session, SessionError};
 use tidelog_log::trie::Filter;
@@ -18,8 +19,8 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// `invalid_argument` if they are not two devices of one workspace; `closed`; or what the
-    /// disks report.
+    /// `invalid_argument` if they are not two devices of one workspace; `not_admitted` if one of them
+    /// was removed, or is not admitted yet; `closed`; or what the disks report.
     pub async fn sync_with(&self, other: &Self) -> Result<SyncReport> {
         if self.id() != other.id() {
             return Err(Error::new(ErrorKind::InvalidArgument, "the two belong to different workspaces"));
@@ -93,6 +94,12 @@ fn failed(error: SessionError) -> Error {
             Ok(error) => (*error).into(),
             Err(error) => Error::new(ErrorKind::Internal, "the log failed during sync").with_source(error),
         },
+        SessionError::Closed(closing) | SessionError::ClosedByPeer(closing)
+            if matches!(closing.code, Code::NotAdmitted | Code::Removed) =>
+        {
+            let message = format!("one of the two devices is no member: {}", closing.reason);
+            Error::new(ErrorKind::NotAdmitted, message)
+        }
         error => Error::new(ErrorKind::Protocol, error.to_string()).with_source(error),
     }
 }

@@ -41,7 +41,7 @@ async fn what_a_removed_user_wrote_before_stays_and_what_it_writes_later_is_show
         assert_eq!(workspace.members().expect("reads").len(), 2);
     }
     put(&owner, "not for the guest").await;
-    assert_eq!(kind(guest.sync_with(&owner).await), ErrorKind::Protocol, "it is sent away");
+    assert_eq!(kind(guest.sync_with(&owner).await), ErrorKind::NotAdmitted, "it is sent away");
     assert!(!shown(&guest).contains(&"not for the guest".to_owned()));
 }
 
