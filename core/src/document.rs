@@ -114,6 +114,26 @@ pub(crate) enum Outcome {
     Recomputed,
 }
 
+/// Sequence numbers: all up to one, and those beyond that changes out of turn have.
+#[derive(Debug, Default)]
+struct Places {
+    up_to: u64,
+    beyond: BTreeSet<u64>,
+}
+
+impl Places {
+    fn add(&mut self, seq: u64) {
+        self.beyond.insert(seq);
+        while self.beyond.first().is_some_and(|first| *first <= self.up_to.saturating_add(1)) {
+            self.up_to = self.up_to.max(self.beyond.pop_first().unwrap_or_default());
+        }
+    }
+
+    fn has(&self, seq: u64) -> bool {
+        (1..=self.up_to).contains(&seq) || self.beyond.contains(&seq)
+    }
+}
+
 /// A document in memory.
 ///
 /// Which changes count is decided by their hashes alone; Automerge takes them up in one go when the
@@ -127,8 +147,8 @@ pub(crate) struct OpenDocument {
     unsettled: Vec<Change>,
     /// In `doc`, but not applied yet.
     ahead: Vec<Change>,
-    /// Highest sequence number of each actor among the changes applied.
-    last_seq: HashMap<ActorId, u64>,
+    /// The sequence numbers of each actor among the changes applied.
+    places: HashMap<ActorId, Places>,
     /// Changes not applied.
     waiting: BTreeMap<ChangeHash, Change>,
     /// Who waits for a change.
@@ -157,7 +177,7 @@ impl OpenDocument {
             heads: BTreeSet::new(),
             unsettled: Vec::new(),
             ahead: Vec::new(),
-            last_seq: HashMap::new(),
+            places: HashMap::new(),
             waiting: BTreeMap::new(),
             waiting_for: HashMap::new(),
             claims: HashMap::new(),
@@ -170,7 +190,7 @@ impl OpenDocument {
     /// Finds out what is applied: all that is in `doc` and not ahead.
     fn count(&mut self) {
         self.applied.clear();
-        self.last_seq.clear();
+        self.places.clear();
         self.heads.clear();
         let ahead: HashSet<_> = self.ahead.iter().map(Change::hash).collect();
         // Each comes after what it rests on.
@@ -183,8 +203,7 @@ impl OpenDocument {
             }
             self.heads.insert(change.hash);
             self.applied.insert(change.hash);
-            let seq = self.last_seq.entry(change.actor.into_owned()).or_default();
-            *seq = (*seq).max(change.seq);
+            self.places.entry(change.actor.into_owned()).or_default().add(change.seq);
         }
     }
 
@@ -340,12 +359,11 @@ impl OpenDocument {
 
     /// Adds a change.
     pub(crate) fn apply(&mut self, change: Change) -> Outcome {
-        if self.applied.contains(&change.hash()) || self.waiting.contains_key(&change.hash()) {
+        if self.holds(&change.hash()) {
             return Outcome::Known;
         }
         let place = (change.actor_id().clone(), change.seq());
-        let taken = self.last_seq.get(&place.0).is_some_and(|last| *last >= place.1);
-        if taken || self.claims.contains_key(&place) {
+        if self.is_taken(&place) || self.claims.contains_key(&place) {
             self.ahead.retain(|ahead| ahead.hash() != change.hash());
             self.wait(change);
             self.recompute();
@@ -370,6 +388,16 @@ impl OpenDocument {
         Outcome::Applied(applied)
     }
 
+    /// Whether a change is applied or waits.
+    fn holds(&self, hash: &ChangeHash) -> bool {
+        self.applied.contains(hash) || self.waiting.contains_key(hash)
+    }
+
+    /// Whether a change of an actor with a sequence number is applied.
+    fn is_taken(&self, (actor, seq): &(ActorId, u64)) -> bool {
+        self.places.get(actor).is_some_and(|places| places.has(*seq))
+    }
+
     fn is_ready(&self, change: &Change) -> bool {
         change.deps().iter().all(|dep| self.applied.contains(dep))
     }
@@ -378,7 +406,7 @@ impl OpenDocument {
     fn may_wake(&self, hash: &ChangeHash) -> bool {
         self.waiting.get(hash).is_some_and(|change| {
             let place = (change.actor_id().clone(), change.seq());
-            self.is_ready(change) && self.claims.get(&place) == Some(hash)
+            self.is_ready(change) && self.claims.get(&place) == Some(hash) && !self.is_taken(&place)
         })
     }
 
@@ -389,11 +417,12 @@ impl OpenDocument {
             self.heads.remove(dep);
         });
         self.heads.insert(change.hash());
-        let last = self.last_seq.entry(change.actor_id().clone()).or_default();
-        *last = (*last).max(change.seq());
-        match self.ahead.iter().position(|ahead| ahead.hash() == change.hash()) {
-            Some(position) => drop(self.ahead.remove(position)),
-            None => self.unsettled.push(change),
+        self.places.entry(change.actor_id().clone()).or_default().add(change.seq());
+        let ahead = self.ahead.iter().position(|ahead| ahead.hash() == change.hash());
+        ahead.map(|position| self.ahead.remove(position));
+        // What it rests on may have been taken back meanwhile.
+        if ahead.is_none() || !self.has(&change.hash()) {
+            self.unsettled.push(change);
         }
     }
 

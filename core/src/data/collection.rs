@@ -488,6 +488,7 @@ fn after(summary: Summary, error: Error) -> Error {
 
 /// The items that rows hold, if they are `T`.
 fn typed<T: DeserializeOwned>(collection: &str, rows: Vec<Row>) -> Vec<Item<T>> {
-    let fitting = |row: Row| Some(Item { value: read::fitting(collection, &row.key, row.value)?, key: row.key });
+    let fitting =
+        |row: Row| Some(Item { value: read::fitting(collection, &row.key, row.value)?, key: row.key });
     rows.into_iter().filter_map(fitting).collect()
 }

@@ -29,7 +29,11 @@ const TYPE_RAW: u64 = 7;
 
 const MOST: u64 = CHANGE_OPERATIONS_MAX as u64;
 
-/// Checks that no column of a change stands for more than [`CHANGE_OPERATIONS_MAX`] places.
+/// Most bytes that the strings of a column take once each place has its own.
+const STRING_BYTES_MAX: u64 = 16 << 20;
+
+/// Checks that no column of a change stands for more than [`CHANGE_OPERATIONS_MAX`] places, or for more than
+/// 16 MiB of strings.
 ///
 /// # Errors
 ///
@@ -73,7 +77,7 @@ fn booleans(mut column: Bytes<'_>) -> Result<(), DocumentError> {
 }
 
 fn runs(mut column: Bytes<'_>, kind: u64) -> Result<(), DocumentError> {
-    let (mut places, mut members) = (0, 0);
+    let (mut places, mut members, mut bytes) = (0, 0, 0_u64);
     while !column.0.is_empty() {
         let count = column.signed()?;
         let (repeated, values) = match count {
@@ -86,6 +90,11 @@ fn runs(mut column: Bytes<'_>, kind: u64) -> Result<(), DocumentError> {
             let value = column.value(kind)?;
             if kind == TYPE_GROUP {
                 add(&mut members, value.saturating_mul(repeated))?;
+            } else if kind == TYPE_STRING {
+                bytes = bytes.saturating_add(value.saturating_mul(repeated));
+            }
+            if bytes > STRING_BYTES_MAX {
+                return Err(DocumentError::TooLarge);
             }
         }
     }
@@ -112,10 +121,10 @@ impl<'b> Bytes<'b> {
         self.take(length)
     }
 
-    /// A value of a column; 0 unless it is a number without sign.
+    /// A value of a column if it is a number without sign, the length of a string, or 0.
     fn value(&mut self, kind: u64) -> Result<u64, DocumentError> {
         match kind {
-            TYPE_STRING => self.prefixed().map(|_| 0),
+            TYPE_STRING => self.prefixed().map(|text| text.len() as u64),
             TYPE_DELTA => self.signed().map(|_| 0),
             _ => self.unsigned(),
         }
@@ -223,6 +232,18 @@ mod tests {
         }
         let many = change(&[(PREDECESSORS, repeated(1 << 15, 1 << 6))]);
         assert_eq!(check(&many), Err(DocumentError::TooLarge), "one by one they are few");
+    }
+
+    #[test]
+    fn one_long_string_in_many_places_is_refused() {
+        const KEYS: u64 = 1 << 4 | 5;
+        let keys = |count: i64, length: usize| {
+            let column = repeated(count, length as u64);
+            check(&change(&[(KEYS, [&column[..], &vec![b'k'; length]].concat())]))
+        };
+        assert_eq!(keys(1 << 20, 16), Ok(()));
+        assert_eq!(keys(1 << 20, 17), Err(DocumentError::TooLarge));
+        assert_eq!(keys(1, 500_000), Ok(()));
     }
 
     #[test]

@@ -187,7 +187,7 @@ impl Generations {
     pub(crate) fn unpublished(&mut self) -> Vec<Change> {
         self.shown();
         let translated = self.latest.iter().flat_map(|latest| &latest.translated);
-        translated.filter(|change| !self.all.applied.contains(&change.hash())).cloned().collect()
+        translated.filter(|change| !self.all.holds(&change.hash())).cloned().collect()
     }
 
     /// What begins the document anew as it is, but for what is not published; `None` if it is empty or
@@ -399,7 +399,7 @@ impl OpenDocument {
     /// The applied changes, each after what it rests on.
     fn applied_changes(&mut self) -> Vec<Change> {
         self.settle();
-        let mut changes = self.changes();
+        let mut changes = self.changes().unwrap_or_default();
         changes.retain(|change| self.applied.contains(&change.hash()));
         changes
     }

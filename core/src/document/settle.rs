@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use automerge::{Change, ChangeHash};
 
 use super::sound::Batch;
-use super::{OpenDocument, guarded};
+use super::{CHANGE_OPERATIONS_MAX, OpenDocument, guarded};
 
 impl OpenDocument {
     /// Lets Automerge take up the changes applied since the last time. Those that are not sound, and what
@@ -19,6 +19,7 @@ impl OpenDocument {
         let mut sound = Batch::new(&mut self.doc);
         let unsound = batch.iter().filter(|change| !self.soundness.check(change, &mut sound));
         let mut unsound: HashSet<_> = unsound.map(Change::hash).collect();
+        self.soundness.rest();
         self.take_up_all(&batch, &mut unsound);
         if unsound.is_empty() {
             return;
@@ -43,7 +44,9 @@ impl OpenDocument {
                 sound.push(change.clone());
             }
         }
-        if sound.is_empty() || self.take_up(&sound) {
+        // Each operation takes memory meanwhile, however small the changes are.
+        let operations: usize = sound.iter().map(Change::len).sum();
+        if sound.is_empty() || (operations <= CHANGE_OPERATIONS_MAX && self.take_up(&sound)) {
             return;
         }
         if let [change] = &sound[..] {
@@ -73,21 +76,23 @@ impl OpenDocument {
         done
     }
 
-    /// What is in `doc`, each after what it rests on.
-    pub(super) fn changes(&mut self) -> Vec<Change> {
+    /// What is in `doc`, each after what it rests on; `None` if it does not give that.
+    pub(super) fn changes(&mut self) -> Option<Vec<Change>> {
         let doc = &mut self.doc;
-        guarded(|| doc.get_changes(&[])).unwrap_or_else(|| {
+        let changes = guarded(|| doc.get_changes(&[]));
+        if changes.is_none() {
             tracing::warn!("a document does not give its changes");
-            Vec::new()
-        })
+        }
+        changes
     }
 
     /// Computes from all changes held which count: of those with one actor and sequence number the
     /// one with the smallest hash, if all that it rests on counts.
     pub(super) fn recompute(&mut self) {
+        let Some(applied) = self.changes() else { return };
         let ahead = std::mem::take(&mut self.ahead);
         let mut all: BTreeMap<ChangeHash, Change> = std::mem::take(&mut self.waiting);
-        let applied = self.changes().into_iter().chain(std::mem::take(&mut self.unsettled));
+        let applied = applied.into_iter().chain(std::mem::take(&mut self.unsettled));
         all.extend(applied.map(|change| (change.hash(), change)));
         ahead.iter().for_each(|change| drop(all.remove(&change.hash())));
         let mut fresh = Self::empty();
@@ -96,8 +101,10 @@ impl OpenDocument {
         }
         all.into_values().for_each(|change| fresh.wait(change));
         fresh.settle();
-        fresh.take_up(&ahead);
-        fresh.ahead = ahead;
+        for change in ahead {
+            fresh.take_up(std::slice::from_ref(&change));
+            fresh.ahead.push(change);
+        }
         *self = fresh;
     }
 }

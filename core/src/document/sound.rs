@@ -5,11 +5,12 @@
 //! write no such change, so it takes a faulty or malicious member. Whether a change is sound depends on nothing
 //! but itself and what it rests on, so everybody finds the same:
 //!
-//! * its sequence number follows that of the last change of its actor, and its operations have higher numbers
-//!   than all in its past;
+//! * its sequence number follows that of the last change of its actor, and the number of its first operation the
+//!   highest in its past: Automerge stores no gap before a change of nothing;
 //! * an operation names only earlier ones of its change, and those in the past of the change;
 //! * it puts a value, makes a map, list or text, deletes or counts, at a key of a map or an element of a list
-//!   or text; it overwrites values that were put or made in the same place.
+//!   or text; it overwrites values that were put or made in the same place;
+//! * its bytes are those that Automerge writes for it.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
@@ -17,12 +18,14 @@ use automerge::legacy::{ElementId, Key, ObjectId, Op, OpId, OpType};
 use automerge::{ActorId, AutoCommit, Change, ChangeHash, ExpandedChange, ObjId, ObjType};
 
 use super::content::{identified, operations};
+use super::guarded;
 
 /// How many pasts are kept: more concurrent lines of changes than that are followed back each time.
 const PASTS_MAX: usize = 32;
 
-/// How many places are kept; it is found again what the others are.
-const HOMES_MAX: usize = 1024;
+/// How many places are kept from one look to the next, and during one; it is found again what the others are.
+const HOMES_MAX: usize = 4096;
+const HOMES_MEANWHILE_MAX: usize = 1 << 20;
 
 /// How far each actor had come.
 #[derive(Debug, Clone, Default)]
@@ -49,7 +52,7 @@ impl Past {
     fn is_before(&self, change: &Change) -> bool {
         let seq = self.0.get(change.actor_id()).map_or(0, |last| last.seq);
         let operation = self.0.values().map(|last| last.operation).max().unwrap_or(0);
-        change.seq() == seq + 1 && change.start_op().get() > operation
+        change.seq() == seq + 1 && change.start_op().get() == operation + 1
     }
 }
 
@@ -97,15 +100,27 @@ pub(super) struct Batch<'b> {
     doc: &'b mut AutoCommit,
     by_hash: HashMap<ChangeHash, &'b Change>,
     by_operation: BTreeMap<(&'b ActorId, u64), &'b Change>,
+    #[cfg(test)]
+    decoded: usize,
 }
 
 impl<'b> Batch<'b> {
     pub(super) fn new(doc: &'b mut AutoCommit) -> Self {
-        Self { doc, by_hash: HashMap::new(), by_operation: BTreeMap::new() }
+        Self {
+            doc,
+            by_hash: HashMap::new(),
+            by_operation: BTreeMap::new(),
+            #[cfg(test)]
+            decoded: 0,
+        }
     }
 
     /// The change that an operation belongs to, if there is one.
     fn change_of(&mut self, id: &OpId) -> Option<ExpandedChange> {
+        #[cfg(test)]
+        {
+            self.decoded += 1;
+        }
         let up_to = self.by_operation.range(..=(id.actor(), id.counter())).next_back();
         let here = up_to.filter(|((actor, _), change)| {
             *actor == id.actor() && id.counter() < change.start_op().get().saturating_add(change.len() as u64)
@@ -160,9 +175,11 @@ impl Soundness {
         Some(past)
     }
 
-    /// `None` if a change names what it may not.
+    /// `None` if a change names what it may not, or is written otherwise than Automerge writes it.
     fn names_only(&mut self, past: &Past, change: &Change, batch: &mut Batch<'_>) -> Option<()> {
         let expanded = operations(change)?;
+        let again = guarded(|| Change::from(expanded.clone()))?;
+        (again.raw_bytes() == change.raw_bytes()).then_some(())?;
         let mut own = HashMap::new();
         for (id, op) in identified(expanded) {
             let mut home = |named: &OpId| match own.get(named) {
@@ -174,9 +191,7 @@ impl Soundness {
             own.insert(id.clone(), Home::of(&id, &op));
         }
         // The next change is likely to go on from here.
-        if own.len() <= HOMES_MAX {
-            self.keep(own);
-        }
+        self.keep(own);
         Some(())
     }
 
@@ -188,17 +203,22 @@ impl Soundness {
         let change = batch.change_of(id)?;
         let index = usize::try_from(id.counter().checked_sub(change.start_op.get())?).ok()?;
         let home = Home::of(id, change.operations.get(index)?);
-        if change.operations.len() <= HOMES_MAX {
-            self.keep(identified(change).map(|(id, op)| (id.clone(), Home::of(&id, &op))));
-        }
+        self.keep(identified(change).map(|(id, op)| (id.clone(), Home::of(&id, &op))).collect());
         Some(home)
     }
 
-    fn keep(&mut self, homes: impl IntoIterator<Item = (OpId, Home)>) {
-        if self.homes.len() >= HOMES_MAX {
+    fn keep(&mut self, homes: HashMap<OpId, Home>) {
+        if self.homes.len() + homes.len() > HOMES_MEANWHILE_MAX {
             self.homes.clear();
         }
         self.homes.extend(homes);
+    }
+
+    /// Forgets what takes much memory, once a batch is through.
+    pub(super) fn rest(&mut self) {
+        if self.homes.len() > HOMES_MAX {
+            self.homes = HashMap::new();
+        }
     }
 }
 

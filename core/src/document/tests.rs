@@ -94,6 +94,37 @@ fn of_two_changes_in_one_place_the_smaller_hash_counts_and_takes_its_dependents_
 }
 
 #[test]
+fn the_second_in_a_place_stays_out_when_what_it_rests_on_comes_later() {
+    let first = set(&mut OpenDocument::empty(), 7, "place", 0);
+    let hash = |bytes: &[u8]| parse_change(bytes).expect("change").hash();
+    let (awaited, second) = (1..)
+        .map(|number| {
+            let mut other = OpenDocument::empty();
+            (set(&mut other, 8, "other", number), set(&mut other, 7, "place", number))
+        })
+        .find(|(_, second)| hash(second) > hash(&first))
+        .expect("some");
+    let mut doc = OpenDocument::empty();
+    for bytes in [&second, &first, &awaited] {
+        doc.apply(parse_change(bytes).expect("change"));
+    }
+    assert_eq!(doc.waiting().map(Change::hash).collect::<Vec<_>>(), [hash(&second)]);
+    assert!(json(&mut doc).contains(r#""place":0"#));
+}
+
+#[test]
+fn sequence_numbers_out_of_turn_are_remembered_until_the_gap_is_filled() {
+    let mut places = Places::default();
+    for seq in [3, 1, u64::MAX, 0] {
+        places.add(seq);
+    }
+    let has = |places: &Places| [1, 2, 3, 4, u64::MAX].map(|seq| places.has(seq));
+    assert_eq!(has(&places), [true, false, true, false, true]);
+    places.add(2);
+    assert_eq!((has(&places), places.up_to), ([true, true, true, false, true], 3));
+}
+
+#[test]
 fn a_change_waits_for_what_it_rests_on() {
     let mut source = OpenDocument::empty();
     let first = set(&mut source, 1, "a", 1);

@@ -30,7 +30,7 @@ pub(super) struct Translation {
     places: Places,
     /// The change that the other generation begins with, and its last operation.
     begin: ChangeHash,
-    shift: u64,
+    begin_last: u64,
     /// What the begin stands for, and how many changes of each actor that is.
     covered: HashSet<ChangeHash>,
     covered_seqs: HashMap<ActorId, u64>,
@@ -70,7 +70,7 @@ impl Translation {
         Self {
             places: Content::new(sorted).places_in(&Content::new([begin])),
             begin: begin.hash(),
-            shift: begin.max_op(),
+            begin_last: begin.max_op(),
             covered: covered.iter().map(|change| change.hash()).collect(),
             covered_seqs,
             done: HashMap::new(),
@@ -120,8 +120,8 @@ impl Translation {
             deps.insert(self.begin);
         }
         let seq = change.seq().checked_sub(*self.covered_seqs.get(change.actor_id()).unwrap_or(&0))?;
-        // After all that it rests on: some of that may have come another way.
-        let start = change.start_op().get().checked_add(self.shift)?.max(last.checked_add(1)?);
+        // Right after all that it rests on, as Automerge numbers operations.
+        let start = last.max(self.begin_last).checked_add(1)?;
         start.checked_add(change.len() as u64).filter(|end| *end <= COUNTER_MAX)?;
         let name = sha256(&[&TAG_TRANSLATED, &self.begin.0, change.actor_id().to_bytes()]);
         let actor = ActorId::from(&name[..16]);

@@ -226,11 +226,16 @@ pub(super) fn put_waiting(
     part_row: &[u8],
     document: &mut Generations,
 ) -> Result<(), LogError> {
-    for row in tables::keys(tables, DOCUMENT_WAITING, part_row)? {
-        tables.delete(DOCUMENT_WAITING, &row)?;
-    }
+    let mut stored: BTreeSet<Vec<u8>> =
+        tables::keys(tables, DOCUMENT_WAITING, part_row)?.into_iter().collect();
     for change in document.all().waiting() {
-        tables.put(DOCUMENT_WAITING, &waiting_row(part_row, change), change.raw_bytes())?;
+        let row = waiting_row(part_row, change);
+        if !stored.remove(&row) {
+            tables.put(DOCUMENT_WAITING, &row, change.raw_bytes())?;
+        }
+    }
+    for row in stored {
+        tables.delete(DOCUMENT_WAITING, &row)?;
     }
     Ok(())
 }

@@ -367,7 +367,8 @@ fn a_change_that_rests_on_two_generations_never_shows() {
     let shown = world.devices[0].json();
     let mut expanded = with_text("both").applied_changes().remove(0).decode();
     expanded.deps = [old, new].concat();
-    expanded.start_op = std::num::NonZeroU64::new(1_000).expect("some");
+    let last = world.devices[0].document.all().applied_changes().iter().map(Change::max_op).max();
+    expanded.start_op = std::num::NonZeroU64::new(last.expect("some") + 1).expect("some");
     world.write(0, vec![Act::Change(Change::from(expanded))]);
     assert_eq!(world.devices[0].json(), shown);
     let mut again = Device::new(0, 0);

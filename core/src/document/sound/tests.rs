@@ -306,6 +306,8 @@ fn told(edit: impl FnOnce(&mut Edit<'_>), lie: impl FnOnce(&mut ExpandedChange, 
     document.settle();
     assert_eq!(sound, document.applied.contains(&change.hash()));
     assert_eq!(!sound, document.waiting.contains_key(&change.hash()));
+    let (shown, stored) = (json(document), document.save().expect("saves"));
+    assert_eq!(json(&mut OpenDocument::load(Some(&stored), &[], &[]).expect("loads")), shown);
     sound
 }
 
@@ -336,9 +338,36 @@ fn a_change_that_lies_about_nothing_counts() {
 }
 
 #[test]
+fn a_change_of_nothing_counts_if_it_leaves_no_gap() {
+    assert!(told(|tx| edit(tx, 6, 0), |change, _| change.operations.clear()));
+    assert!(!told(
+        |tx| edit(tx, 6, 0),
+        |change, _| {
+            change.operations.clear();
+            change.start_op = change.start_op.saturating_add(1);
+        }
+    ));
+}
+
+#[test]
+fn deleting_a_long_text_by_its_pieces_looks_at_each_change_once() {
+    let mut world = World::new();
+    world.edit(0, |tx| tx.splice_text("text", 0, 0, &"long ".repeat(2_000)).expect("splices"));
+    world.sync(0, 1);
+    json(&mut world.devices[1]);
+    world.devices[1].soundness = Soundness::default();
+    world.edit(0, |tx| tx.splice_text("text", 0, 10_000, "").expect("splices"));
+    let change = world.written.last().expect("one").clone();
+    let document = &mut world.devices[1];
+    let mut batch = Batch::new(&mut document.doc);
+    assert!(document.soundness.check(&change, &mut batch));
+    assert_eq!(batch.decoded, 1, "the change that made the text");
+}
+
+#[test]
 fn a_change_out_of_turn_does_not_count() {
     assert!(!told(|tx| edit(tx, 6, 0), |change, _| change.seq += 1));
-    assert!(told(|tx| edit(tx, 6, 0), |change, _| change.start_op = 99.try_into().expect("some")));
+    assert!(!told(|tx| edit(tx, 6, 0), |change, _| change.start_op = 99.try_into().expect("some")));
     assert!(!told(
         |tx| edit(tx, 6, 0),
         |change, world| {
