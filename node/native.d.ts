@@ -95,7 +95,7 @@ export declare class Link {
   stop(): Promise<undefined>
 }
 
-/** r" Events of a link. */
+/** Events of a link. */
 export declare class LinkEvents {
   /** Calls back with the next event, or with null after the end. A wait does not keep the process alive. */
   next(done: (error: Error | null, event: LinkEvent | null) => void): void
@@ -103,7 +103,7 @@ export declare class LinkEvents {
   stop(): void
 }
 
-/** r" Results of a query. */
+/** Results of a query. */
 export declare class Live {
   /** Calls back with the next event, or with null after the end. A wait does not keep the process alive. */
   next(done: (error: Error | null, items: Array<Item> | null) => void): void
@@ -139,7 +139,7 @@ export declare class Log {
   syncWithRelay(url: string): Promise<Transfer>
 }
 
-/** r" Lines of the engine's log. */
+/** Lines of the engine's log. */
 export declare class Logs {
   /** Calls back with the next event, or with null after the end. A wait does not keep the process alive. */
   next(done: (error: Error | null, event: LogEvent | null) => void): void
@@ -197,7 +197,7 @@ export declare class TransactionCollection {
   get(key: string): Promise<unknown>
 }
 
-/** r" Changes of items. */
+/** Changes of items. */
 export declare class Watch {
   /** Calls back with the next event, or with null after the end. A wait does not keep the process alive. */
   next(done: (error: Error | null, event: Notice | null) => void): void
@@ -294,7 +294,7 @@ export declare class Workspace {
 /** Begins to join by hand. */
 export declare function askToJoin(path: string, secret: string | Uint8Array | KeyStore, invite: string, profile: string): Promise<Uint8Array>
 
-/** r" What is in a backup. */
+/** What is in a backup. */
 export interface BackupInfo {
   workspace: string
   madeMs: number
@@ -304,7 +304,7 @@ export interface BackupInfo {
   problems: Array<string>
 }
 
-/** r" What a backup copied. */
+/** What a backup copied. */
 export interface BackupReport {
   entries: number
   bytes: number
@@ -312,7 +312,7 @@ export interface BackupReport {
   key: string
 }
 
-/** r" A change of one item. */
+/** A change of one item. */
 export interface Change {
   kind: string
   database?: string
@@ -328,13 +328,13 @@ export interface Change {
   entry: string
 }
 
-/** r" Changes after a cursor. */
+/** Changes after a cursor. */
 export interface Changes {
   items: Array<LogChange>
   cursor: string
 }
 
-/** r" Some of the members, with databases of their own. */
+/** Some of the members, with databases of their own. */
 export interface Circle {
   id: string
   name?: string
@@ -344,7 +344,7 @@ export interface Circle {
   readable: boolean
 }
 
-/** r" A member of a circle. */
+/** A member of a circle. */
 export interface CircleMember {
   user: string
   role: string
@@ -366,7 +366,7 @@ export interface CollectionOptions {
 /** Makes a workspace. */
 export declare function create(path: string, secret: string | Uint8Array | KeyStore, name: string): Promise<Workspace>
 
-/** r" A device. */
+/** A device. */
 export interface Device {
   device: string
   user: string
@@ -385,7 +385,7 @@ export interface Edit {
   by?: unknown
 }
 
-/** r" Entries asked of a log. */
+/** Entries asked of a log. */
 export interface Entries {
   entries: Array<Uint8Array>
   missing: Array<string>
@@ -394,7 +394,7 @@ export interface Entries {
 /** The codes of all errors. */
 export declare function errorCodes(): Array<string>
 
-/** r" An entry that is held and not shown. */
+/** An entry that is held and not shown. */
 export interface ExcludedEntry {
   entry: string
   device: string
@@ -414,7 +414,7 @@ export interface Failure {
 /** Ends what was begun by hand. */
 export declare function finishJoining(path: string, secret: string | Uint8Array | KeyStore, welcome: Uint8Array): Promise<Workspace>
 
-/** r" An invite. */
+/** An invite. */
 export interface Invite {
   id: string
   uri: string
@@ -438,7 +438,7 @@ export interface InviteOptions {
   circles: Array<string>
 }
 
-/** r" An item with its key. */
+/** An item with its key. */
 export interface Item {
   key: string
   value: unknown
@@ -453,7 +453,7 @@ export interface JoinOptions {
   timeoutMs?: number
 }
 
-/** r" A device that asks to join. */
+/** A device that asks to join. */
 export interface JoinRequest {
   id: string
   profile: string
@@ -464,7 +464,7 @@ export interface JoinRequest {
   requestedMs: number
 }
 
-/** r" When members make new keys. */
+/** When members make new keys. */
 export interface KeyPolicy {
   rotateDays: number
   rotateEntries: number
@@ -479,7 +479,7 @@ export interface LinkEvent {
   lagged?: number
 }
 
-/** r" One item at its latest change. */
+/** One item at its latest change. */
 export interface LogChange {
   kind: string
   collection: string
@@ -501,7 +501,7 @@ export interface LogEvent {
 /** What the engine logs, down to a level. */
 export declare function logs(level: 'error' | 'warn' | 'info' | 'debug' | 'trace'): Logs
 
-/** r" This device. */
+/** This device. */
 export interface Me {
   user: string
   device: string
@@ -509,7 +509,7 @@ export interface Me {
   profile?: string
 }
 
-/** r" A user. */
+/** A user. */
 export interface Member {
   user: string
   role: string
@@ -533,13 +533,13 @@ export interface Notice {
 /** Opens a workspace, or makes it once. */
 export declare function open(path: string, secret: string | Uint8Array | KeyStore, create?: string | undefined | null): Promise<Workspace>
 
-/** r" What a query gave. */
+/** What a query gave. */
 export interface Page {
   items: Array<Item>
   cursor?: string
 }
 
-/** r" How far a link has come. */
+/** How far a link has come. */
 export interface Progress {
   received: number
   receivedTotal: number
@@ -569,7 +569,7 @@ export interface RecoverFrom {
   workspace?: string
 }
 
-/** r" What a removal did. */
+/** What a removal did. */
 export interface RemovalReport {
   cuts: number
   claimed: number
@@ -581,7 +581,7 @@ export interface RemovalReport {
 /** Makes the workspace of a backup anew. */
 export declare function restore(backup: string, path: string, backupSecret: string | Uint8Array | KeyStore, secret: string | Uint8Array | KeyStore | undefined | null, meter: Meter): Promise<Workspace>
 
-/** r" Figures of a workspace. */
+/** Figures of a workspace. */
 export interface Stats {
   entries: number
   logBytes: number
@@ -592,13 +592,13 @@ export interface Stats {
   root: string
 }
 
-/** r" What writing many items did. */
+/** What writing many items did. */
 export interface Summary {
   items: number
   entries: number
 }
 
-/** r" What a sync did. */
+/** What a sync did. */
 export interface SyncReport {
   sent: number
   received: number
@@ -609,7 +609,7 @@ export interface SyncReport {
   heldThere: boolean
 }
 
-/** r" What moving entries between two logs did. */
+/** What moving entries between two logs did. */
 export interface Transfer {
   received: number
   sent: number
@@ -618,7 +618,7 @@ export interface Transfer {
 /** Checks a backup. */
 export declare function verifyBackup(path: string, secret: string | Uint8Array | KeyStore | undefined | null, meter: Meter): Promise<BackupInfo>
 
-/** r" What a verification found. */
+/** What a verification found. */
 export interface VerifyReport {
   entries: number
   bytes: number
@@ -627,7 +627,7 @@ export interface VerifyReport {
   problems: Array<string>
 }
 
-/** r" One entry in the history of an item. */
+/** One entry in the history of an item. */
 export interface Version {
   entry: string
   author: string
@@ -638,7 +638,7 @@ export interface Version {
   local: boolean
 }
 
-/** r" Something that is wrong. */
+/** Something that is wrong. */
 export interface Warning {
   kind: string
   device?: string

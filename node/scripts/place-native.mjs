@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url'
 
 import { generateTypeDef, parseTriple, writeJsBinding } from '@napi-rs/cli'
 
+import { readable } from './declarations.mjs'
+
 const [library, triple] = argv.slice(2)
 chdir(dirname(dirname(fileURLToPath(import.meta.url))))
 const { version, napi } = JSON.parse(await readFile('package.json', 'utf8'))
@@ -24,7 +26,7 @@ if (types.exports.length === 0) {
   // The compiler writes them as it compiles the addon, and has nothing to write when that is fresh.
   throw new Error(`no declarations in ${env.NAPI_TYPE_DEF_TMP_FOLDER}: touch bindings/napi/src/lib.rs and build again`)
 }
-await writeFile('native.d.ts', types.dts)
+await writeFile('native.d.ts', readable(types.dts))
 await writeJsBinding({
   platform: true,
   esm: true,

@@ -22,7 +22,8 @@ export type Update<T, Input> = (value: T | null) => Input | null | undefined | P
  * Items by key.
  *
  * `T` is what is read, `Input` what is written, `Result` what lists hold: `T` if it holds its key, else `Item<T>`.
- * Items that the schema refuses are left out of what is read; `getRaw` reads them.
+ * Items that the schema refuses are left out of what is read, and named by key to `onLog`, the first one in a warning of
+ * the process as well; `getRaw` reads them.
  */
 export class Collection<T, Input = T, Result = Item<T>> {
   readonly #native: native.Collection

@@ -15,6 +15,7 @@ export type Policy = 'lww' | 'document'
 
 /** How a collection is opened. */
 export interface CollectionOptions {
+  /** What merges concurrent writes; `lww` without saying so. */
   readonly policy?: Policy | undefined
   /** What items are: Zod, or any Standard Schema. */
   readonly schema?: StandardSchema | undefined
@@ -127,6 +128,7 @@ export class Transaction implements AsyncDisposable {
     now(() => this.#native.rollBack())
   }
 
+  /** Rolls back what was not committed, at the end of `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.rollBack()
   }

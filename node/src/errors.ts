@@ -18,6 +18,7 @@ export class TidelogError extends Error {
   /** What went wrong. */
   readonly code: ErrorCode
 
+  /** An error as calls reject with; `options.cause` is what led to it. */
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code

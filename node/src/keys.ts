@@ -14,6 +14,7 @@ export interface KeyStore {
   store(key: Uint8Array): void | Promise<void>
 }
 
+/** Whether a value can load and store a key. */
 export function isKeyStore(value: unknown): value is KeyStore {
   const { load, store } = (value ?? {}) as Partial<KeyStore>
   return typeof load === 'function' && typeof store === 'function'

@@ -74,6 +74,7 @@ export class Link implements AsyncDisposable {
     return this
   }
 
+  /** Stops it, at the end of `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop()
   }

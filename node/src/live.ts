@@ -58,6 +58,7 @@ export class LiveList<R> implements AsyncIterable<readonly R[]>, AsyncDisposable
     this.#source.stop()
   }
 
+  /** Ends it, at the end of `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.stop()
   }

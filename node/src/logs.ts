@@ -1,5 +1,5 @@
 /**
- * What the engine logs.
+ * What the engine logs, and what this package has to say beside it.
  */
 import * as native from '../native.js'
 import { now } from './errors.js'
@@ -8,22 +8,50 @@ import { pull } from './stream.js'
 /** How much a log line matters, the gravest first. */
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace'
 
-/** A line of the engine's log. Holds no key, passphrase or data. */
+/**
+ * A line of the log. Holds no key that opens anything, no passphrase and no value; an item that the schema of its
+ * collection refuses is named by collection and key.
+ */
 export interface LogLine {
+  /** How much it matters. */
   readonly level: LogLevel
   /** The module it comes from. */
   readonly target: string
+  /** What happened. */
   readonly text: string
 }
 
+interface Ear {
+  readonly listener: (line: LogLine) => void
+  readonly level: LogLevel
+}
+
+/** Who listens, for what the engine knows nothing of. */
+const ears = new Set<Ear>()
+
 /**
- * Calls back with every line that the engine logs from now on, down to a level. Gives the function that ends it. It does
- * not keep the process alive.
+ * Calls back with every line that is logged from now on, down to a level: what the engine does, and with `warn` each
+ * item that is left out because the schema of its collection refuses it. Gives the function that ends it. It does not
+ * keep the process alive.
  */
 export function onLog(listener: (line: LogLine) => void, level: LogLevel = 'info'): () => void {
   const source = now(() => native.logs(level))
+  const ear: Ear = { listener, level }
+  ears.add(ear)
   void follow(source, listener)
-  return () => source.stop()
+  return () => {
+    ears.delete(ear)
+    source.stop()
+  }
+}
+
+/** Tells whoever listens of something that is not as it should be, and was dealt with. */
+export function warn(text: string): void {
+  const line: LogLine = { level: 'warn', target: 'tidelog', text }
+  for (const { listener, level } of ears) {
+    // A listener's bug is not the caller's.
+    if (level !== 'error') queueMicrotask(() => listener(line))
+  }
 }
 
 async function follow(source: native.Logs, listener: (line: LogLine) => void): Promise<void> {

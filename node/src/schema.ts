@@ -7,14 +7,20 @@
  */
 import type * as native from '../native.js'
 import { invalidArgument, TidelogError } from './errors.js'
+import { warn } from './logs.js'
 import { plain } from './plain.js'
 
 /** What schema libraries agree on; see https://standardschema.dev. */
 export interface StandardSchema<Input = unknown, Output = Input> {
+  /** What a program that takes schemas needs of one. */
   readonly '~standard': {
+    /** The version of the standard. */
     readonly version: 1
+    /** The library it comes from. */
     readonly vendor: string
+    /** The value as the schema makes it, or what is wrong with it. */
     readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>
+    /** For the compiler only: what it takes and what it gives. */
     readonly types?: { readonly input: Input; readonly output: Output } | undefined
   }
 }
@@ -46,20 +52,27 @@ type Judged =
 
 /** How a collection is opened. */
 export interface Shaping {
+  /** Its name. */
   readonly name: string
+  /** Whether it holds documents instead of plain values. */
   readonly documents: boolean
+  /** What items are; without one, anything. */
   readonly schema?: StandardSchema | undefined
+  /** The field that is the key; without saying so it is `id`, if the schema has that. False: there is none. */
   readonly key?: string | false | undefined
 }
 
 /** What the items of one collection are to this program. */
 export class Shape {
+  /** The name of the collection. */
   readonly name: string
+  /** The field that holds the key, if one does. */
   readonly keyField: string | undefined
   readonly #documents: boolean
   readonly #schema: StandardSchema | undefined
   #warned = false
 
+  /** The shape of a collection that is opened so. */
   constructor(shaping: Shaping) {
     this.name = shaping.name
     this.#documents = shaping.documents
@@ -118,7 +131,7 @@ export class Shape {
     if (value === undefined) return null
     const judged = await this.read(key, value)
     if (judged.problem === undefined) return judged.value
-    this.#warn(key, judged.problem)
+    this.#leftOut(key)
     return null
   }
 
@@ -127,7 +140,7 @@ export class Shape {
     const results: unknown[] = []
     for (const { key, value } of items) {
       const judged = this.#schema === undefined ? undefined : await this.read(key, value)
-      if (judged?.problem !== undefined) this.#warn(key, judged.problem)
+      if (judged?.problem !== undefined) this.#leftOut(key)
       else results.push(this.result(key, judged === undefined ? this.#keyed(key, value) : judged.value))
     }
     return results
@@ -167,10 +180,16 @@ export class Shape {
     return new TidelogError('invalid_value', `${this.name}: ${problem}`)
   }
 
-  #warn(key: string, problem: string): void {
+  /**
+   * Tells of an item that the schema refuses: in the log always, and to the process once, for whoever reads no log. What
+   * the schema says of it is not told, for that may hold the value.
+   */
+  #leftOut(key: string): void {
+    const text = `item \`${key}\` of collection \`${this.name}\` is left out: the schema refuses it`
+    warn(text)
     if (this.#warned) return
     this.#warned = true
-    const message = `an item of ${this.name} is left out, as others of the kind will be: \`${key}\` ${problem}`
+    const message = `${text}; others of the collection are told to \`onLog\` only`
     process.emitWarning(message, { type: 'TidelogWarning', code: 'TIDELOG_INVALID_ITEM' })
   }
 }

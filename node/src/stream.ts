@@ -8,7 +8,9 @@ import { known } from './errors.js'
 
 /** A stream of the native module. */
 export interface Source<N> {
+  /** Calls back with the next event, or with null after the end. */
   next(done: (error: Error | null, event: N | null) => void): void
+  /** Ends it, also for whoever waits. */
   stop(): void
 }
 
@@ -37,15 +39,18 @@ export class Stream<T> implements AsyncIterableIterator<T, undefined>, AsyncDisp
     this.#source.stop()
   }
 
+  /** Ends the stream, when a loop over it is left. */
   async return(): Promise<IteratorResult<T, undefined>> {
     this.stop()
     return { done: true, value: undefined }
   }
 
+  /** Itself: a second loop goes on where the first stopped. */
   [Symbol.asyncIterator](): this {
     return this
   }
 
+  /** Ends the stream, at the end of `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.stop()
   }

@@ -25,9 +25,11 @@ export type Secret =
   | { readonly passphrase: string; readonly key?: undefined }
   | { readonly key: Uint8Array | KeyStore; readonly passphrase?: undefined }
 
-/** How a device joins: the name to show to whoever approves, and for how many milliseconds to wait for that. */
+/** How a device joins. */
 export interface JoinOptions {
+  /** The name to show to whoever approves, and then to other members; at most 255 bytes. */
   readonly profile?: string | undefined
+  /** How many milliseconds to wait to be admitted; without saying so, 5 minutes. */
   readonly timeout?: number | undefined
 }
 
@@ -341,10 +343,16 @@ export class Workspace implements AsyncDisposable {
     return later(() => this.#native.acceptExcluded(deviceOf(device)))
   }
 
-  /** Makes this replica and a relay, or another replica in this process, equal, once. */
-  sync(peer: string | URL | Workspace): Promise<SyncReport> {
+  /** Makes this replica and a relay equal, once. */
+  sync(relay: string | URL): Promise<SyncReport> {
+    return later(() => this.#native.sync(String(relay)))
+  }
+
+  /** Makes this replica and another one of the same workspace in this process equal, once. */
+  syncWith(other: Workspace): Promise<SyncReport> {
     return later(() => {
-      return peer instanceof Workspace ? this.#native.syncWith(peer.#native) : this.#native.sync(String(peer))
+      if (!(other instanceof Workspace)) throw invalidArgument('what to sync with is an open workspace')
+      return this.#native.syncWith(other.#native)
     })
   }
 
@@ -430,6 +438,7 @@ export class Workspace implements AsyncDisposable {
     return later(() => this.#native.shutdown())
   }
 
+  /** Closes it, at the end of `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 
 import { z } from 'zod'
 
-import type { StandardSchema } from 'tidelog'
+import { onLog, type LogLine, type StandardSchema } from 'tidelog'
 import { refused, until, workspace } from './support.js'
 import { vectors } from './vectors.js'
 
@@ -76,6 +77,36 @@ test('what the schema refuses is left out of what is read, and there for getRaw'
   assert.deepEqual(await collection.getRaw('odd'), { title: 5 })
   assert.deepEqual((await collection.all()).map((todo) => todo.id), ['fine'])
   assert.equal((await collection.first())?.id, 'fine')
+})
+
+test('each item that is left out is logged and the first is a warning, by key and without its value', async (t) => {
+  const told = z.object({ id: z.string(), title: z.string().refine(() => false, { error: ({ input }) => `not ${input}` }) })
+  const main = await database(t)
+  await main.collection('refused').putMany(new Map(['odd', 'worse'].map((key) => [key, { title: 'plaintext' }])))
+  const collection = main.collection('refused', { schema: told })
+  const [lines, grave, warnings]: [string[], LogLine[], Error[]] = [[], [], []]
+  const hear = (line: LogLine) => {
+    if (line.text.startsWith('item')) lines.push(`${line.level} ${line.target} ${line.text}`)
+  }
+  const stop = onLog(hear, 'warn')
+  t.after(onLog((line) => grave.push(line), 'error'))
+  const warned = (warning: Error) => warnings.push(warning)
+  process.on('warning', warned)
+  t.after(() => process.off('warning', warned))
+
+  assert.deepEqual(await collection.all(), [])
+  assert.equal(await collection.get('odd'), null)
+  await setImmediate()
+  const text = (key: string) => `item \`${key}\` of collection \`refused\` is left out: the schema refuses it`
+  assert.deepEqual(lines, ['odd', 'worse', 'odd'].map((key) => `warn tidelog ${text(key)}`))
+  assert.deepEqual(grave, [])
+  assert.equal(warnings.length, 1)
+  assert.ok(warnings[0]!.message.startsWith(text('odd')) && !warnings[0]!.message.includes('plaintext'))
+
+  stop()
+  await collection.all()
+  await setImmediate()
+  assert.deepEqual([lines.length, warnings.length], [3, 1])
 })
 
 test('any Standard Schema will do, if it says where the key is', async (t) => {

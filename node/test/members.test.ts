@@ -23,7 +23,7 @@ test('circles and members are given as they came', async (t) => {
   const other = (await first.members()).find((member) => !member.me)!
   await first.addToCircle(circle, other, 'reader')
   await first.database('minutes', circle).collection('notes').put('1', 'in the circle')
-  await first.sync(second)
+  await first.syncWith(second)
   assert.deepEqual(await second.circles(), await first.circles())
   assert.deepEqual([await second.databases(circle), await second.databases()], [['minutes'], []])
   assert.equal(await second.database('minutes', circle.id).collection('notes').get('1'), 'in the circle')
@@ -60,7 +60,7 @@ test('a member is demoted and removed', async (t) => {
   if (address === undefined) return
   const first = await workspace(t)
   const second = await joined(t, first, address)
-  await first.sync(second)
+  await first.syncWith(second)
   const [other, device] = [(await first.members()).find((member) => !member.me)!, second.me.device]
   await first.setRole(other, 'reader')
   assert.deepEqual((await first.members()).filter((member) => !member.me).map(({ role }) => role), ['reader'])

@@ -84,11 +84,17 @@ test('two replicas in one process are made equal without a relay', async (t) => 
   const [ours, theirs] = [first, second].map((space) => space.database('main').collection('notes'))
   await ours!.put('a', 1)
   await theirs!.put('b', 2)
-  await first.sync(second)
+  await first.syncWith(second)
   assert.deepEqual(await ours!.all(), await theirs!.all())
   assert.equal((await first.stats()).root, (await second.stats()).root)
   await using other = await Workspace.create(join(await folder(t), 'other.tide'), 'other', { key: KEY })
-  await assert.rejects(first.sync(other), refused('invalid_argument'))
+  await assert.rejects(first.syncWith(other), refused('invalid_argument'))
+})
+
+test('a relay and a replica are not taken for each other', async (t) => {
+  const first = await workspace(t)
+  await assert.rejects(first.sync(first as never), refused('invalid_argument'))
+  await assert.rejects(first.syncWith('ws://127.0.0.1:9' as never), refused('invalid_argument', 'open workspace'))
 })
 
 test('a link tells how it stands, and stops', async (t) => {

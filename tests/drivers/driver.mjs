@@ -78,7 +78,7 @@ async function call(c, role) {
   if (wanted.includes('+progress')) options.onProgress = (done, total) => (told = { done, total })
   if (Object.keys(options).length > 0) given.push(options)
   const target = targets[on](c, role)
-  const name = c.op === 'sync_with' ? 'sync' : (NAMES[method] ?? camel(method))
+  const name = NAMES[method] ?? camel(method)
   const result = typeof target[name] === 'function' ? await target[name](...given) : target[name]
   if (result instanceof Workspace) role.workspace = result
   else if (result instanceof Link) role.link = result
