@@ -38,17 +38,17 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// The item, document, invite or request named does not exist.
+    /// What was named does not exist, such as an item, a user, a circle or an invite.
     NotFound = "not_found",
     /// What was to be made is there already.
     AlreadyExists = "already_exists",
     /// Another process, or another handle, holds the workspace open.
     AlreadyOpen = "already_open",
-    /// The passphrase or raw key does not open the vault.
+    /// The passphrase, key or recovery words are wrong or missing.
     WrongKey = "wrong_key",
-    /// The folder holds no workspace.
+    /// The folder holds no workspace, or no complete backup.
     NotAWorkspace = "not_a_workspace",
-    /// The workspace on disk was written by a newer version.
+    /// The workspace, backup or welcome was written by a newer version.
     NewerFormat = "newer_format",
     /// A peer's entry needs a newer version of this library.
     UpgradeNeeded = "upgrade_needed",
@@ -60,27 +60,27 @@ kinds! {
     DiskFull = "disk_full",
     /// The operating system refused a file operation.
     Io = "io",
-    /// Stored bytes are not what was written.
+    /// Bytes that were stored or handed over are not what was written.
     Corrupt = "corrupt",
-    /// A value, transaction or message exceeds its limit.
+    /// A value, transaction or message exceeds its limit, or there are too many of something.
     TooLarge = "too_large",
     /// An argument makes no sense, whatever the state.
     InvalidArgument = "invalid_argument",
-    /// A value cannot be stored, or does not fit the type it is read into.
+    /// A value cannot be stored, or does not fit its type or model.
     InvalidValue = "invalid_value",
     /// The collection exists with another merge policy.
     PolicyConflict = "policy_conflict",
-    /// The role of this device does not allow it.
+    /// This user or device may not do it: its role does not allow it, or it is not in the circle.
     NotAuthorized = "not_authorized",
-    /// The workspace has not admitted this device yet.
+    /// The device is no member of the workspace: not admitted yet, or removed.
     NotAdmitted = "not_admitted",
-    /// This is no invite link, or a damaged one.
+    /// The invite link, request or welcome is malformed, or not meant for this device.
     InviteInvalid = "invite_invalid",
-    /// The invite is used up, expired or withdrawn.
+    /// The invite was withdrawn, is used up or has expired.
     InviteExpired = "invite_expired",
     /// It took longer than allowed.
     Timeout = "timeout",
-    /// The relay refuses to serve.
+    /// The relay refuses to serve, or nothing vouches for its key.
     RelayRefused = "relay_refused",
     /// The peer cannot be reached, or the connection broke.
     Network = "network",
@@ -88,7 +88,7 @@ kinds! {
     Protocol = "protocol",
     /// A quota of the relay is used up.
     QuotaExceeded = "quota_exceeded",
-    /// The workspace was shut down.
+    /// The workspace was shut down, or the link, transaction or call was ended.
     Closed = "closed",
     /// A bug in this library.
     Internal = "internal",

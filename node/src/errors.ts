@@ -2,7 +2,38 @@
  * The one error of this package, and the way every call takes into and out of the native module.
  */
 
-/** What went wrong, as far as a program should care; the same in every language. */
+/**
+ * What went wrong, as far as a program should care; the same in every language.
+ *
+ * - `not_found`: What was named does not exist, such as an item, a user, a circle or an invite.
+ * - `already_exists`: What was to be made is there already.
+ * - `already_open`: Another process, or another handle, holds the workspace open.
+ * - `wrong_key`: The passphrase, key or recovery words are wrong or missing.
+ * - `not_a_workspace`: The folder holds no workspace, or no complete backup.
+ * - `newer_format`: The workspace, backup or welcome was written by a newer version.
+ * - `upgrade_needed`: A peer's entry needs a newer version of this library.
+ * - `read_only`: The workspace can be read but not written.
+ * - `restored`: This is a copy of a device, and can only be read until it has met a peer.
+ * - `disk_full`: The disk is full.
+ * - `io`: The operating system refused a file operation.
+ * - `corrupt`: Bytes that were stored or handed over are not what was written.
+ * - `too_large`: A value, transaction or message exceeds its limit, or there are too many of something.
+ * - `invalid_argument`: An argument makes no sense, whatever the state.
+ * - `invalid_value`: A value cannot be stored, or does not fit its type or model.
+ * - `policy_conflict`: The collection exists with another merge policy.
+ * - `not_authorized`: This user or device may not do it: its role does not allow it, or it is not in the circle.
+ * - `not_admitted`: The device is no member of the workspace: not admitted yet, or removed.
+ * - `invite_invalid`: The invite link, request or welcome is malformed, or not meant for this device.
+ * - `invite_expired`: The invite was withdrawn, is used up or has expired.
+ * - `timeout`: It took longer than allowed.
+ * - `relay_refused`: The relay refuses to serve, or nothing vouches for its key.
+ * - `network`: The peer cannot be reached, or the connection broke.
+ * - `protocol`: The peer does not keep to the protocol.
+ * - `quota_exceeded`: A quota of the relay is used up.
+ * - `closed`: The workspace was shut down, or the link, transaction or call was ended.
+ * - `internal`: A bug in this library.
+ * - `forked`: The process was forked after the engine had started; only the parent can go on.
+ */
 export type ErrorCode =
   | 'not_found' | 'already_exists' | 'already_open' | 'wrong_key' | 'not_a_workspace' | 'newer_format'
   | 'upgrade_needed' | 'read_only' | 'restored' | 'disk_full' | 'io' | 'corrupt' | 'too_large' | 'invalid_argument'

@@ -8,10 +8,11 @@ class TidelogError(Exception):
     """Something went wrong; `code` says what, and is the same in every language."""
 
     code: ClassVar[str] = "internal"
+    """What went wrong, such as `not_found`; the same in every language."""
 
 
 class NotFoundError(TidelogError, LookupError):
-    """The item, document, invite or request named does not exist."""
+    """What was named does not exist, such as an item, a user, a circle or an invite."""
 
     code = "not_found"
 
@@ -29,19 +30,19 @@ class AlreadyOpenError(TidelogError):
 
 
 class WrongKeyError(TidelogError):
-    """The passphrase or raw key does not open the workspace."""
+    """The passphrase, key or recovery words are wrong or missing."""
 
     code = "wrong_key"
 
 
 class NotAWorkspaceError(TidelogError):
-    """The folder holds no workspace."""
+    """The folder holds no workspace, or no complete backup."""
 
     code = "not_a_workspace"
 
 
 class NewerFormatError(TidelogError):
-    """The workspace on disk was written by a newer version."""
+    """The workspace, backup or welcome was written by a newer version."""
 
     code = "newer_format"
 
@@ -77,13 +78,13 @@ class IoError(TidelogError):
 
 
 class CorruptError(TidelogError):
-    """Stored bytes are not what was written."""
+    """Bytes that were stored or handed over are not what was written."""
 
     code = "corrupt"
 
 
 class TooLargeError(TidelogError):
-    """A value, transaction or message exceeds its limit."""
+    """A value, transaction or message exceeds its limit, or there are too many of something."""
 
     code = "too_large"
 
@@ -95,7 +96,7 @@ class InvalidArgumentError(TidelogError, ValueError):
 
 
 class InvalidValueError(TidelogError, ValueError):
-    """A value cannot be stored, or does not fit the model of its collection."""
+    """A value cannot be stored, or does not fit its type or model."""
 
     code = "invalid_value"
 
@@ -107,25 +108,25 @@ class PolicyConflictError(TidelogError):
 
 
 class NotAuthorizedError(TidelogError):
-    """The role of this device does not allow it."""
+    """This user or device may not do it: its role does not allow it, or it is not in the circle."""
 
     code = "not_authorized"
 
 
 class NotAdmittedError(TidelogError):
-    """The workspace has not admitted this device yet."""
+    """The device is no member of the workspace: not admitted yet, or removed."""
 
     code = "not_admitted"
 
 
 class InviteInvalidError(TidelogError):
-    """This is no invite link, or a damaged one."""
+    """The invite link, request or welcome is malformed, or not meant for this device."""
 
     code = "invite_invalid"
 
 
 class InviteExpiredError(TidelogError):
-    """The invite is used up, expired or withdrawn."""
+    """The invite was withdrawn, is used up or has expired."""
 
     code = "invite_expired"
 
@@ -137,7 +138,7 @@ class TimeoutError(TidelogError, builtins.TimeoutError):
 
 
 class RelayRefusedError(TidelogError):
-    """The relay refuses to serve."""
+    """The relay refuses to serve, or nothing vouches for its key."""
 
     code = "relay_refused"
 
@@ -161,7 +162,7 @@ class QuotaExceededError(TidelogError):
 
 
 class ClosedError(TidelogError):
-    """The workspace was shut down."""
+    """The workspace was shut down, or the link, transaction or call was ended."""
 
     code = "closed"
 

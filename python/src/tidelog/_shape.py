@@ -298,6 +298,7 @@ class Edits:
 
     def __init__(self) -> None:
         self.edits: list[tuple[Any, ...]] = []
+        """The edits so far, as the engine takes them."""
 
     def set(self, path: str, value: Any) -> None:
         """Replaces what the path leads to."""

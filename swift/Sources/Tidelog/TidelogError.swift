@@ -13,49 +13,49 @@ internal import TidelogFFI
 /// }
 /// ```
 public enum TidelogError: Error, Sendable, Hashable {
-    /// The item, document, invite or request named does not exist.
+    /// What was named does not exist, such as an item, a user, a circle or an invite.
     case notFound(_ reason: String)
     /// What was to be made is there already.
     case alreadyExists(_ reason: String)
     /// Another process, or another handle, holds the workspace open.
     case alreadyOpen(_ reason: String)
-    /// The passphrase or raw key does not open the vault.
+    /// The passphrase, key or recovery words are wrong or missing.
     case wrongKey(_ reason: String)
-    /// The folder holds no workspace.
+    /// The folder holds no workspace, or no complete backup.
     case notAWorkspace(_ reason: String)
-    /// The workspace on disk was written by a newer version.
+    /// The workspace, backup or welcome was written by a newer version.
     case newerFormat(_ reason: String)
     /// A peer's entry needs a newer version of this library.
     case upgradeNeeded(_ reason: String)
     /// The workspace can be read but not written.
     case readOnly(_ reason: String)
-    /// The workspace is a copy of a device, which can only be read until it has met a peer.
+    /// This is a copy of a device, and can only be read until it has met a peer.
     case restored(_ reason: String)
     /// The disk is full.
     case diskFull(_ reason: String)
     /// The operating system refused a file operation.
     case io(_ reason: String)
-    /// Stored bytes are not what was written.
+    /// Bytes that were stored or handed over are not what was written.
     case corrupt(_ reason: String)
-    /// A value, transaction or message exceeds its limit.
+    /// A value, transaction or message exceeds its limit, or there are too many of something.
     case tooLarge(_ reason: String)
     /// An argument makes no sense, whatever the state.
     case invalidArgument(_ reason: String)
-    /// A value cannot be stored, or does not fit the type it is read into.
+    /// A value cannot be stored, or does not fit its type or model.
     case invalidValue(_ reason: String)
     /// The collection exists with another merge policy.
     case policyConflict(_ reason: String)
-    /// The role of this device does not allow it.
+    /// This user or device may not do it: its role does not allow it, or it is not in the circle.
     case notAuthorized(_ reason: String)
-    /// The workspace has not admitted this device yet.
+    /// The device is no member of the workspace: not admitted yet, or removed.
     case notAdmitted(_ reason: String)
-    /// The invite is malformed, withdrawn or used up.
+    /// The invite link, request or welcome is malformed, or not meant for this device.
     case inviteInvalid(_ reason: String)
-    /// The invite is too old.
+    /// The invite was withdrawn, is used up or has expired.
     case inviteExpired(_ reason: String)
     /// It took longer than allowed.
     case timeout(_ reason: String)
-    /// The relay refuses to serve.
+    /// The relay refuses to serve, or nothing vouches for its key.
     case relayRefused(_ reason: String)
     /// The peer cannot be reached, or the connection broke.
     case network(_ reason: String)
@@ -63,7 +63,7 @@ public enum TidelogError: Error, Sendable, Hashable {
     case `protocol`(_ reason: String)
     /// A quota of the relay is used up.
     case quotaExceeded(_ reason: String)
-    /// The workspace was shut down.
+    /// The workspace was shut down, or the link, transaction or call was ended.
     case closed(_ reason: String)
     /// A bug in this library.
     case `internal`(_ reason: String)

@@ -254,7 +254,7 @@ public struct SyncReport: Codable, Sendable, Hashable {
     public let roundTrips: Int
     /// Chains of entries that this device cannot advance until it is upgraded.
     public let held: Int
-    /// Whether the peer leaves entries of this device out until it is upgraded.
+    /// Whether the peer leaves entries of this device out until it is upgraded, or because a chain forked too often.
     public let heldThere: Bool
 }
 

@@ -15,11 +15,11 @@ public enum class Role {
     @SerialName("writer")
     WRITER,
 
-    /** Admits and removes others. */
+    /** Also admits and removes others. */
     @SerialName("admin")
     ADMIN,
 
-    /** Made the workspace. */
+    /** Also makes admins. */
     @SerialName("owner")
     OWNER,
 }

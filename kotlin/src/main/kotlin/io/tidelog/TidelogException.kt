@@ -22,7 +22,7 @@ public sealed class TidelogException(
     message: String,
     cause: Throwable? = null,
 ) : Exception(message, cause) {
-    /** The item, document, invite or request named does not exist. */
+    /** What was named does not exist, such as an item, a user, a circle or an invite. */
     public class NotFound internal constructor(message: String) : TidelogException("not_found", message)
 
     /** What was to be made is there already. */
@@ -31,13 +31,13 @@ public sealed class TidelogException(
     /** Another process, or another handle, holds the workspace open. */
     public class AlreadyOpen internal constructor(message: String) : TidelogException("already_open", message)
 
-    /** The passphrase, raw key or key store does not open the workspace. */
+    /** The passphrase, key or recovery words are wrong or missing. */
     public class WrongKey internal constructor(message: String) : TidelogException("wrong_key", message)
 
-    /** The folder holds no workspace. */
+    /** The folder holds no workspace, or no complete backup. */
     public class NotAWorkspace internal constructor(message: String) : TidelogException("not_a_workspace", message)
 
-    /** The workspace on disk was written by a newer version. */
+    /** The workspace, backup or welcome was written by a newer version. */
     public class NewerFormat internal constructor(message: String) : TidelogException("newer_format", message)
 
     /** A peer's entry needs a newer version of this library. */
@@ -46,7 +46,7 @@ public sealed class TidelogException(
     /** The workspace can be read but not written. */
     public class ReadOnly internal constructor(message: String) : TidelogException("read_only", message)
 
-    /** This is a copy of a device, which can only be read until it has met a peer. */
+    /** This is a copy of a device, and can only be read until it has met a peer. */
     public class Restored internal constructor(message: String) : TidelogException("restored", message)
 
     /** The disk is full. */
@@ -56,38 +56,38 @@ public sealed class TidelogException(
     public class Io internal constructor(message: String, cause: Throwable? = null) :
         TidelogException("io", message, cause)
 
-    /** Stored bytes are not what was written. */
+    /** Bytes that were stored or handed over are not what was written. */
     public class Corrupt internal constructor(message: String) : TidelogException("corrupt", message)
 
-    /** A value, transaction or message exceeds its limit. */
+    /** A value, transaction or message exceeds its limit, or there are too many of something. */
     public class TooLarge internal constructor(message: String) : TidelogException("too_large", message)
 
     /** An argument makes no sense, whatever the state. */
     public class InvalidArgument internal constructor(message: String) : TidelogException("invalid_argument", message)
 
-    /** A value cannot be stored, or does not fit the type it is read into. */
+    /** A value cannot be stored, or does not fit its type or model. */
     public class InvalidValue internal constructor(message: String, cause: Throwable? = null) :
         TidelogException("invalid_value", message, cause)
 
     /** The collection exists with another merge policy. */
     public class PolicyConflict internal constructor(message: String) : TidelogException("policy_conflict", message)
 
-    /** The role of this device does not allow it. */
+    /** This user or device may not do it: its role does not allow it, or it is not in the circle. */
     public class NotAuthorized internal constructor(message: String) : TidelogException("not_authorized", message)
 
-    /** The workspace has not admitted this device yet. */
+    /** The device is no member of the workspace: not admitted yet, or removed. */
     public class NotAdmitted internal constructor(message: String) : TidelogException("not_admitted", message)
 
-    /** The invite is malformed, withdrawn or used up. */
+    /** The invite link, request or welcome is malformed, or not meant for this device. */
     public class InviteInvalid internal constructor(message: String) : TidelogException("invite_invalid", message)
 
-    /** The invite is too old. */
+    /** The invite was withdrawn, is used up or has expired. */
     public class InviteExpired internal constructor(message: String) : TidelogException("invite_expired", message)
 
     /** It took longer than allowed. */
     public class Timeout internal constructor(message: String) : TidelogException("timeout", message)
 
-    /** The relay refuses to serve. */
+    /** The relay refuses to serve, or nothing vouches for its key. */
     public class RelayRefused internal constructor(message: String) : TidelogException("relay_refused", message)
 
     /** The peer cannot be reached, or the connection broke. */
@@ -99,14 +99,17 @@ public sealed class TidelogException(
     /** A quota of the relay is used up. */
     public class QuotaExceeded internal constructor(message: String) : TidelogException("quota_exceeded", message)
 
-    /** The workspace was shut down. */
+    /** The workspace was shut down, or the link, transaction or call was ended. */
     public class Closed internal constructor(message: String) : TidelogException("closed", message)
 
     /** A bug in this library. */
     public class Internal internal constructor(message: String, cause: Throwable? = null) :
         TidelogException("internal", message, cause)
 
-    /** The process was forked after the engine had started. The JVM does not fork; the code is that of all languages. */
+    /**
+     * The process was forked after the engine had started; only the parent can go on. The JVM does not fork; the
+     * code is that of all languages.
+     */
     public class Forked internal constructor(message: String) : TidelogException("forked", message)
 }
 

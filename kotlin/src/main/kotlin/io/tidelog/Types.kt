@@ -149,7 +149,7 @@ public data class SyncReport(
     /** Chains of entries that this device cannot advance until it is upgraded. */
     val held: Long,
 
-    /** Whether the peer leaves entries of this device out until it is upgraded. */
+    /** Whether the peer leaves entries of this device out until it is upgraded, or because a chain forked too often. */
     val heldThere: Boolean,
 )
 
