@@ -100,27 +100,15 @@ pub(super) struct Batch<'b> {
     doc: &'b mut AutoCommit,
     by_hash: HashMap<ChangeHash, &'b Change>,
     by_operation: BTreeMap<(&'b ActorId, u64), &'b Change>,
-    #[cfg(test)]
-    decoded: usize,
 }
 
 impl<'b> Batch<'b> {
     pub(super) fn new(doc: &'b mut AutoCommit) -> Self {
-        Self {
-            doc,
-            by_hash: HashMap::new(),
-            by_operation: BTreeMap::new(),
-            #[cfg(test)]
-            decoded: 0,
-        }
+        Self { doc, by_hash: HashMap::new(), by_operation: BTreeMap::new() }
     }
 
     /// The change that an operation belongs to, if there is one.
     fn change_of(&mut self, id: &OpId) -> Option<ExpandedChange> {
-        #[cfg(test)]
-        {
-            self.decoded += 1;
-        }
         let up_to = self.by_operation.range(..=(id.actor(), id.counter())).next_back();
         let here = up_to.filter(|((actor, _), change)| {
             *actor == id.actor() && id.counter() < change.start_op().get().saturating_add(change.len() as u64)
