@@ -16,6 +16,20 @@ macro_rules! kinds {
         /// What went wrong, as far as a program should care.
         ///
         /// [`code`](ErrorKind::code) is the identity of a kind in every language.
+        ///
+        /// ```
+        /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+        /// use tidelog::{ErrorKind, Key, Workspace};
+        ///
+        /// let opened = Workspace::open(folder.join("nothing.tide"), Key::raw([7; 32])).await;
+        /// let error = opened.expect_err("there is no workspace");
+        /// assert_eq!(error.kind(), ErrorKind::NotAWorkspace);
+        /// assert_eq!(error.kind().code(), "not_a_workspace");
+        /// # Ok(())
+        /// # }
+        /// # let folder = tempfile::tempdir().unwrap();
+        /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+        /// ```
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ErrorKind {

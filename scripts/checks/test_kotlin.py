@@ -4,6 +4,7 @@ import re
 import unittest
 
 import packages
+
 from checks.rust_source import ROOT
 
 POM = (ROOT / "kotlin" / "pom.xml").read_text(encoding="utf-8")

@@ -88,7 +88,10 @@ class Summary(unittest.TestCase):
         )
         self.assertEqual(summary.surefire(["[INFO] Tests run: 7, Failures: 0, Errors: 0, Skipped: 0"]), Tally(7, 0, 0))
         self.assertEqual(summary.surefire(classes), Tally())
-        runs = ["[INFO] Tests run: 7, Failures: 0, Errors: 0, Skipped: 0", "[INFO] Tests run: 1, Failures: 0, Errors: 0, Skipped: 0"]
+        runs = [
+            "[INFO] Tests run: 7, Failures: 0, Errors: 0, Skipped: 0",
+            "[INFO] Tests run: 1, Failures: 0, Errors: 0, Skipped: 0",
+        ]
         self.assertEqual(summary.surefire(runs), Tally(8, 0, 0))
 
     def test_a_run_of_no_test_is_a_failure(self):

@@ -27,6 +27,24 @@ pub const NAME_BYTES_MAX: usize = 255;
 pub const KEY_BYTES_MAX: usize = 512;
 
 /// How concurrent writes to one item merge. Part of a collection's identity.
+///
+/// ```
+/// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+/// use tidelog::{CollectionOptions, ErrorKind, Policy, Value};
+///
+/// # use tidelog::{Key, Workspace};
+/// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+/// let database = workspace.database("main");
+/// database.collection::<Value>("notes").put("tide", &"Low at six.".into()).await?;
+///
+/// let options = CollectionOptions::default().policy(Policy::Document);
+/// let document = database.collection_with::<Value>("notes", options).get("tide");
+/// assert!(document.is_err_and(|error| error.kind() == ErrorKind::PolicyConflict));
+/// # Ok(())
+/// # }
+/// # let folder = tempfile::tempdir().unwrap();
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+/// ```
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize,
 )]

@@ -30,6 +30,30 @@ const COPY_BYTES: usize = 1024 * 1024;
 pub const CHANGES_MAX: usize = 10_000;
 
 /// The log of one database.
+///
+/// ```
+/// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+/// # use tidelog::{InviteOptions, Key, Workspace};
+/// # let ada = Workspace::create(folder.join("ada.tide"), Key::raw([1; 32]), "Notes").await?;
+/// # let (path, key) = (folder.join("bob.tide"), Key::raw([2; 32]));
+/// # let invite = ada.invite(InviteOptions { auto_approve: true, ..InviteOptions::default() }).await?;
+/// # let request = Workspace::ask_to_join(&path, key.clone(), &invite.uri, "Bob").await?;
+/// # let asked = ada.receive_request(&request).await?;
+/// # let bob = Workspace::finish_joining(&path, key, ada.welcome(&asked.id).await?).await?;
+/// let notes = ada.database("main").collection::<String>("notes");
+/// notes.put("tide", &"Low at six.".to_owned()).await?;
+///
+/// let (from, to) = (ada.database("main").log(), bob.database("main").log());
+/// let missing = to.missing(&from.entry_ids()?)?;
+/// for entry in from.entries(&missing)?.into_iter().flatten() {
+///     assert!(to.append(&entry)?);
+/// }
+/// assert_eq!(to.entry_ids()?, from.entry_ids()?);
+/// # Ok(())
+/// # }
+/// # let folder = tempfile::tempdir().unwrap();
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct Log {
     pub(crate) database: Database,
@@ -165,6 +189,30 @@ impl Log {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidArgument`] if it is another database's; those of both logs.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+    /// # use tidelog::{InviteOptions, Key, Workspace};
+    /// # let ada = Workspace::create(folder.join("ada.tide"), Key::raw([1; 32]), "Notes").await?;
+    /// # let (path, key) = (folder.join("bob.tide"), Key::raw([2; 32]));
+    /// # let invite = ada.invite(InviteOptions { auto_approve: true, ..InviteOptions::default() }).await?;
+    /// # let request = Workspace::ask_to_join(&path, key.clone(), &invite.uri, "Bob").await?;
+    /// # let asked = ada.receive_request(&request).await?;
+    /// # let bob = Workspace::finish_joining(&path, key, ada.welcome(&asked.id).await?).await?;
+    /// let notes = ada.database("main").collection::<String>("notes");
+    /// notes.put("tide", &"Low at six.".to_owned()).await?;
+    ///
+    /// let (here, there) = (bob.database("main"), ada.database("main"));
+    /// assert!(here.log().pull_from(&there.log())? > 0);
+    /// assert!(here.collection::<String>("notes").get("tide")?.is_some());
+    /// assert_eq!(here.log().pull_from(&there.log())?, 0); // nothing new
+    /// # Ok(())
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+    /// ```
     pub fn pull_from(&self, other: &Self) -> Result<usize> {
         let stream = self.stream()?;
         let (mine, theirs) = (&self.database.engine.log, &other.database.engine.log);
@@ -206,6 +254,29 @@ impl Log {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidArgument`] if the cursor is none that this gave.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+    /// use tidelog::ChangeKind;
+    ///
+    /// # use tidelog::{Key, Workspace};
+    /// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+    /// let database = workspace.database("main");
+    /// let notes = database.collection::<String>("notes");
+    /// notes.put("tide", &"Low at six.".to_owned()).await?;
+    /// let first = database.log().changes_since(None, 100)?;
+    /// assert_eq!((first.items[0].kind, first.items[0].key.as_str()), (ChangeKind::Put, "tide"));
+    ///
+    /// notes.delete("tide").await?;
+    /// let next = database.log().changes_since(Some(&first.cursor), 100)?;
+    /// assert_eq!(next.items[0].kind, ChangeKind::Delete);
+    /// # Ok(())
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+    /// ```
     pub fn changes_since(&self, cursor: Option<&str>, limit: usize) -> Result<Changes> {
         let rows = self.database.id()?.rows;
         let view = self.database.engine.view()?;

@@ -85,6 +85,28 @@ pub struct Summary {
 }
 
 /// A collection of items of type `T`. Use [`Value`] to take them as they are.
+///
+/// ```
+/// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+/// use serde::{Deserialize, Serialize};
+/// use serde_json::json;
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Todo { #[serde(default)] id: String, title: String }
+///
+/// # use tidelog::{Key, Workspace};
+/// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+/// let todos = workspace.database("main").collection::<Todo>("todos");
+/// let todo = todos.insert(Todo { id: String::new(), title: "Calibrate".to_owned() }).await?;
+/// todos.patch(&todo.id, &json!({"title": "Calibrate sensor"})).await?;
+/// assert_eq!(todos.get(&todo.id)?.map(|todo| todo.title).as_deref(), Some("Calibrate sensor"));
+/// assert!(todos.delete(&todo.id).await?);
+/// assert!(todos.all()?.is_empty());
+/// # Ok(())
+/// # }
+/// # let folder = tempfile::tempdir().unwrap();
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+/// ```
 pub struct Collection<T> {
     database: Database,
     name: Arc<str>,

@@ -24,6 +24,22 @@ use crate::error::Result;
 ///
 /// A handle costs nothing and may name a database that nobody wrote to yet. Names have 1 to 255
 /// bytes of UTF-8 and no control characters; `/` makes them hierarchical by convention.
+///
+/// ```
+/// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+/// use tidelog::Policy;
+///
+/// # use tidelog::{Key, Workspace};
+/// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+/// let database = workspace.database("projects/harbour");
+/// database.collection::<u32>("depths").put("quay", &4).await?;
+/// assert_eq!(workspace.databases()?, ["projects/harbour"]);
+/// assert_eq!(database.collections()?, [("depths".to_owned(), Policy::Lww)]);
+/// # Ok(())
+/// # }
+/// # let folder = tempfile::tempdir().unwrap();
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct Database {
     pub(crate) engine: Arc<Engine>,
@@ -86,6 +102,25 @@ impl Database {
     }
 
     /// A collection with a policy and a key field of choice.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+    /// use serde_json::{Value, json};
+    /// use tidelog::CollectionOptions;
+    ///
+    /// # use tidelog::{Key, Workspace};
+    /// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+    /// let options = CollectionOptions::default().key_field(Some("isbn"));
+    /// let books = workspace.database("main").collection_with::<Value>("books", options);
+    /// books.put_value(&json!({"isbn": "0-14-043237-7", "title": "Persuasion"})).await?;
+    /// assert_eq!(books.get("0-14-043237-7")?.map(|book| book["title"] == "Persuasion"), Some(true));
+    /// # Ok(())
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+    /// ```
     #[must_use]
     pub fn collection_with<T: Serialize + DeserializeOwned>(
         &self,

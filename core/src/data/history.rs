@@ -42,6 +42,26 @@ impl VersionKind {
 }
 
 /// One operation of one entry on an item.
+///
+/// ```
+/// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+/// use tidelog::VersionKind;
+///
+/// # use tidelog::{Key, Workspace};
+/// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+/// let notes = workspace.database("main").collection::<String>("notes");
+/// notes.put("tide", &"Low at six.".to_owned()).await?;
+/// notes.delete("tide").await?;
+///
+/// let history = notes.history("tide")?;
+/// assert_eq!(history[0].value, Some("Low at six.".into()));
+/// assert_eq!((history.len(), history[1].kind), (2, VersionKind::Delete));
+/// assert_eq!(history[1].author, workspace.me()?.device);
+/// # Ok(())
+/// # }
+/// # let folder = tempfile::tempdir().unwrap();
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Version {

@@ -17,6 +17,27 @@ use crate::error::Result;
 /// The result of a query, now and after every change of it. It is pulled: changes that happen
 /// while nobody asks are taken up together. Without limit, offset and cursor only the items that
 /// changed are looked at again.
+///
+/// ```
+/// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+/// use serde_json::{Value, json};
+/// use tidelog::Query;
+///
+/// # use tidelog::{Key, Workspace};
+/// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+/// let todos = workspace.database("main").collection::<Value>("todos");
+/// let mut open = todos.live(&Query::new().filter(&json!({"done": false}))?)?;
+/// assert!(open.current().is_empty());
+///
+/// todos.put("sensor", &json!({"title": "Calibrate sensor", "done": false})).await?;
+/// assert_eq!(open.next().await?.map(<[_]>::len), Some(1));
+/// todos.patch("sensor", &json!({"done": true})).await?;
+/// assert_eq!(open.next().await?.map(<[_]>::len), Some(0));
+/// # Ok(())
+/// # }
+/// # let folder = tempfile::tempdir().unwrap();
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+/// ```
 pub struct Live<T> {
     engine: Arc<Engine>,
     scope: Scope,

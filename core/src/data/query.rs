@@ -98,6 +98,28 @@ impl Query {
     }
 
     /// Continues after the page that gave this cursor.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+    /// use tidelog::Query;
+    ///
+    /// # use tidelog::{Key, Workspace};
+    /// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+    /// let squares = workspace.database("main").collection::<u32>("squares");
+    /// squares.put_many((1..=5).map(|n| (Some(n.to_string()), n * n))).await?;
+    ///
+    /// let query = Query::new().limit(3);
+    /// let page = squares.page(&query)?;
+    /// assert_eq!(page.items.iter().map(|item| item.value).collect::<Vec<_>>(), [1, 4, 9]);
+    /// let cursor = page.cursor.expect("there are more");
+    /// assert_eq!(squares.page(&query.cursor(cursor))?.items.len(), 2);
+    /// # Ok(())
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+    /// ```
     #[must_use]
     pub fn cursor(mut self, cursor: impl Into<String>) -> Self {
         self.cursor = Some(cursor.into());

@@ -29,16 +29,24 @@ enum Intent {
 ///
 /// Patches are applied to the items as they are at the time of the commit.
 ///
-/// ```no_run
-/// # async fn run(database: tidelog::Database) -> tidelog::Result<()> {
-/// use tidelog::Value;
-///
+/// ```
+/// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+/// # use tidelog::{Key, Workspace};
+/// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+/// # let database = workspace.database("main");
+/// # database.collection::<u32>("accounts").put("b", &5).await?;
 /// let mut transaction = database.transaction();
-/// transaction.collection::<Value>("accounts").put("a", &Value::Int(5))?;
-/// transaction.collection::<Value>("accounts").delete("b")?;
+/// transaction.collection::<u32>("accounts").put("a", &5)?;
+/// transaction.collection::<u32>("accounts").delete("b")?;
+/// assert_eq!(database.collection::<u32>("accounts").get("a")?, None); // not yet
+///
 /// transaction.commit().await?;
+/// assert_eq!(database.collection::<u32>("accounts").get("a")?, Some(5));
+/// assert_eq!(database.collection::<u32>("accounts").get("b")?, None);
 /// # Ok(())
 /// # }
+/// # let folder = tempfile::tempdir().unwrap();
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
 /// ```
 pub struct Transaction {
     database: Database,

@@ -293,6 +293,25 @@ impl Hub {
 }
 
 /// A stream of changes, pulled by its reader. Dropping it ends it.
+///
+/// ```
+/// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+/// use tidelog::{EventKind, Notice};
+///
+/// # use tidelog::{Key, Workspace};
+/// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+/// let notes = workspace.database("main").collection::<String>("notes");
+/// let mut watch = notes.watch(None, false)?;
+/// notes.put("tide", &"Low at six.".to_owned()).await?;
+///
+/// let Some(Notice::Event(event)) = watch.next().await else { panic!("something was written") };
+/// assert_eq!((event.kind, event.key.as_str()), (EventKind::Put, "tide"));
+/// assert_eq!((event.old, event.new), (None, Some("Low at six.".into())));
+/// # Ok(())
+/// # }
+/// # let folder = tempfile::tempdir().unwrap();
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct Watch {
     subscriber: Arc<Subscriber>,

@@ -24,6 +24,29 @@ impl From<AutomergeError> for Error {
 /// A text, list, counter or map that is missing is made. Where two devices make one at the same place
 /// at the same time, one of the two is shown, the same on every device, and what was written into the
 /// other is not: make what several will write into before they do.
+///
+/// ```
+/// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+/// use tidelog::{CollectionOptions, Policy, Value};
+///
+/// # use tidelog::{Key, Workspace};
+/// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+/// let options = CollectionOptions::default().policy(Policy::Document);
+/// let plans = workspace.database("main").collection_with::<Value>("plans", options);
+/// let plan = plans.document("harbour")?;
+/// plan.change(|edit| {
+///     edit.set("place.name", &"Quay".into())?;
+///     edit.insert("steps", 0, &"survey".into())?;
+///     edit.increment("votes", 2)
+/// })
+/// .await?;
+/// assert_eq!(plan.get("steps.0")?, Some("survey".into()));
+/// assert_eq!(plan.history()?.len(), 1); // one entry
+/// # Ok(())
+/// # }
+/// # let folder = tempfile::tempdir().unwrap();
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+/// ```
 #[derive(Debug)]
 pub struct Edit<'d> {
     doc: &'d mut AutoCommit,

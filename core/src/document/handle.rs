@@ -16,6 +16,35 @@ use crate::value::Value;
 ///
 /// Paths lead through maps and lists, as `address.city` and `todos.0.done`. Every writing method is
 /// one entry; [`Document::change`] makes several changes in one.
+///
+/// ```
+/// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+/// use tidelog::{CollectionOptions, Policy, Value, Workspace};
+///
+/// # use tidelog::{InviteOptions, Key};
+/// # let ada = Workspace::create(folder.join("ada.tide"), Key::raw([1; 32]), "Notes").await?;
+/// # let (path, key) = (folder.join("bob.tide"), Key::raw([2; 32]));
+/// # let invite = ada.invite(InviteOptions { auto_approve: true, ..InviteOptions::default() }).await?;
+/// # let request = Workspace::ask_to_join(&path, key.clone(), &invite.uri, "Bob").await?;
+/// # let asked = ada.receive_request(&request).await?;
+/// # let bob = Workspace::finish_joining(&path, key, ada.welcome(&asked.id).await?).await?;
+/// let options = CollectionOptions::default().policy(Policy::Document);
+/// let plans = |device: &Workspace| {
+///     device.database("main").collection_with::<Value>("plans", options.clone())
+/// };
+/// let (here, there) = (plans(&ada).document("harbour")?, plans(&bob).document("harbour")?);
+/// here.splice_text("text", 0, 0, "Meet at noon").await?;
+/// ada.sync_with(&bob).await?;
+///
+/// here.splice_text("text", 5, 2, "before").await?;
+/// there.splice_text("text", 12, 0, ", at the quay").await?;
+/// ada.sync_with(&bob).await?;
+/// assert_eq!(here.text("text")?.as_deref(), Some("Meet before noon, at the quay"));
+/// # Ok(())
+/// # }
+/// # let folder = tempfile::tempdir().unwrap();
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct Document {
     database: Database,

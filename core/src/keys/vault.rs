@@ -48,6 +48,23 @@ const CONTENT_LEN_MAX: usize =
 pub(crate) const VAULT_LEN_MAX: usize = HEADER_LEN + cobblestone::sealed_len(CONTENT_LEN_MAX);
 
 /// What opens a workspace on this device.
+///
+/// ```
+/// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+/// use tidelog::{Environment, ErrorKind, Key, Workspace};
+///
+/// let path = folder.join("notes.tide");
+/// let kept = Environment::folder(&path).random_key(); // for the platform's keystore
+/// Workspace::create(&path, Key::raw(kept), "Notes").await?.shutdown().await?;
+///
+/// let opened = Workspace::open(&path, Key::passphrase("correct horse")).await;
+/// assert!(opened.is_err_and(|error| error.kind() == ErrorKind::WrongKey));
+/// assert!(Workspace::open(&path, Key::raw(kept)).await.is_ok());
+/// # Ok(())
+/// # }
+/// # let folder = tempfile::tempdir().unwrap();
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct Key(KeyKind);
 

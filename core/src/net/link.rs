@@ -107,6 +107,19 @@ impl Shared {
 ///
 /// It goes on until [`Link::stop`], or until its workspace is shut down, also when nobody holds it
 /// any more.
+///
+/// ```no_run
+/// # async fn run(workspace: tidelog::Workspace) -> tidelog::Result<()> {
+/// use std::time::Duration;
+/// use tidelog::LinkState;
+///
+/// let link = workspace.connect("wss://relay.example.org")?;
+/// link.wait_live(Duration::from_secs(10)).await?;
+/// assert_eq!(link.state(), LinkState::Live);
+/// link.stop().await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Link(Arc<Shared>);
 
@@ -211,6 +224,23 @@ impl Link {
 }
 
 /// The events of a [`Link`].
+///
+/// ```no_run
+/// # async fn run(link: tidelog::Link) -> tidelog::Result<()> {
+/// use tidelog::LinkEvent;
+///
+/// let mut events = link.events();
+/// while let Some(event) = events.next().await {
+///     match event {
+///         LinkEvent::State(state) => println!("{state:?}"),
+///         LinkEvent::Failed { message, .. } => println!("will try again: {message}"),
+///         LinkEvent::Warned(warning) => println!("{}", warning.text),
+///         _ => {}
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct LinkEvents(broadcast::Receiver<LinkEvent>, watch::Receiver<bool>);
 
 impl fmt::Debug for LinkEvents {

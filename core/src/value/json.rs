@@ -29,6 +29,17 @@ impl Value {
     ///
     /// [`InvalidValue`](crate::ErrorKind::InvalidValue) if the text is not JSON, repeats a key, or
     /// holds a number that cannot be stored.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tidelog::Value;
+    ///
+    /// let value = Value::from_json(r#"{"icon": {"$bytes": "AAEC"}}"#)?;
+    /// assert_eq!(value.get("icon"), Some(&Value::Bytes(vec![0, 1, 2])));
+    /// assert_eq!(value.to_json()?, r#"{"icon":{"$bytes":"AAEC"}}"#);
+    /// # Ok::<(), tidelog::Error>(())
+    /// ```
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let mut reader = serde_json::Deserializer::from_str(text);
         let value = NestedValue { levels: TEXT_DEPTH_MAX }

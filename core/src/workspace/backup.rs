@@ -106,6 +106,27 @@ impl Workspace {
     ///
     /// Dropping the future stops the copying. The backup before this one stays whole, and the next
     /// one goes on where this one stopped.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+    /// use std::ops::ControlFlow;
+    /// use tidelog::{BackupKey, Key, Workspace};
+    ///
+    /// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+    /// let (to, go_on) = (folder.join("backup"), |_, _| ControlFlow::Continue(()));
+    /// let report = workspace.backup(&to, Some(Key::raw([9; 32])), go_on).await?;
+    /// assert_eq!((report.key, report.copied), (BackupKey::Own, report.bytes));
+    ///
+    /// let info = Workspace::verify_backup(&to, Some(Key::raw([9; 32])), go_on).await?;
+    /// assert!(info.problems.is_empty());
+    /// assert_eq!((info.workspace, info.entries), (workspace.id(), report.entries));
+    /// # Ok(())
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+    /// ```
     pub async fn backup(
         &self,
         to: impl AsRef<Path>,

@@ -139,6 +139,33 @@ impl Workspace {
     /// # Cancellation
     ///
     /// The user may be in the circle, and what is written again be written in part.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+    /// use tidelog::{CircleOptions, Role};
+    ///
+    /// # use tidelog::{InviteOptions, Key, Workspace};
+    /// # let ada = Workspace::create(folder.join("ada.tide"), Key::raw([1; 32]), "Notes").await?;
+    /// # let (path, key) = (folder.join("bob.tide"), Key::raw([2; 32]));
+    /// # let invite = ada.invite(InviteOptions { auto_approve: true, ..InviteOptions::default() }).await?;
+    /// # let request = Workspace::ask_to_join(&path, key.clone(), &invite.uri, "Bob").await?;
+    /// # let asked = ada.receive_request(&request).await?;
+    /// # let bob = Workspace::finish_joining(&path, key, ada.welcome(&asked.id).await?).await?;
+    /// let board = ada.create_circle("Board", CircleOptions::default()).await?;
+    /// let user = bob.me()?.user;
+    /// ada.add_to_circle(board.id, user, Role::Writer).await?;
+    /// ada.sync_with(&bob).await?;
+    /// assert_eq!(bob.circles()?[0].name.as_deref(), Some("Board"));
+    ///
+    /// ada.remove_from_circle(board.id, user).await?;
+    /// assert_eq!(ada.circles()?[0].members.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+    /// ```
     pub async fn add_to_circle(&self, circle: CircleId, user: UserId, role: Role) -> Result<()> {
         let engine = &self.inner.engine;
         let directory = engine.log.directory();
@@ -216,6 +243,22 @@ impl Workspace {
     /// # Errors
     ///
     /// `not_authorized` unless this user is an owner; or what writing reports.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+    /// use tidelog::KeyPolicy;
+    ///
+    /// # use tidelog::{Key, Workspace};
+    /// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+    /// workspace.set_policy(KeyPolicy { rotate_days: 30, ..workspace.policy() }).await?;
+    /// assert_eq!(workspace.policy().rotate_days, 30);
+    /// # Ok(())
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+    /// ```
     pub async fn set_policy(&self, policy: KeyPolicy) -> Result<()> {
         let engine = &self.inner.engine;
         commit(engine, vec![Op::Policy(policy)]).await

@@ -59,6 +59,26 @@ impl Workspace {
     /// `not_a_workspace`, `wrong_key`, `already_open` with the process that holds it,
     /// `not_admitted` while joining is not finished, `newer_format`, `corrupt`, or what the disk
     /// reports.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+    /// use tidelog::{ErrorKind, Key, Workspace};
+    ///
+    /// let path = folder.join("notes.tide");
+    /// let workspace = Workspace::open_or_create(&path, Key::raw([7; 32]), "Notes").await?;
+    /// let again = Workspace::open(&path, Key::raw([7; 32])).await;
+    /// assert!(again.is_err_and(|error| error.kind() == ErrorKind::AlreadyOpen));
+    ///
+    /// workspace.shutdown().await?;
+    /// let workspace = Workspace::open(&path, Key::raw([7; 32])).await?;
+    /// assert_eq!(workspace.name()?, "Notes");
+    /// # Ok(())
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+    /// ```
     pub async fn open(path: impl AsRef<Path>, key: Key) -> Result<Self> {
         Self::open_in(Environment::folder(path), key).await
     }

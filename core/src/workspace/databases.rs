@@ -11,6 +11,27 @@ use crate::error::Result;
 use crate::value::Value;
 
 /// What to watch.
+///
+/// ```
+/// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+/// use tidelog::{EventKind, Notice, WatchOptions};
+///
+/// # use tidelog::{Key, Workspace};
+/// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+/// for name in ["projects/harbour", "diary"] {
+///     workspace.database(name).collection::<bool>("flags").put("open", &true).await?;
+/// }
+/// let options = WatchOptions { pattern: "projects/*".to_owned(), initial: true };
+/// let mut watch = workspace.watch(&options)?;
+/// let Some(Notice::Event(event)) = watch.next_now() else { panic!("an item is there") };
+/// assert_eq!(event.kind, EventKind::Current);
+/// assert_eq!(event.database.as_deref(), Some("projects/harbour"));
+/// assert_eq!(watch.next_now(), None);
+/// # Ok(())
+/// # }
+/// # let folder = tempfile::tempdir().unwrap();
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub struct WatchOptions {

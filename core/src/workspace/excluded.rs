@@ -108,6 +108,22 @@ impl Workspace {
     /// # Errors
     ///
     /// `closed`, or what the disk reports.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+    /// # use tidelog::{Key, Workspace};
+    /// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+    /// for entry in workspace.excluded()? {
+    ///     println!("{}: {}", entry.entry, entry.reason.name());
+    /// }
+    /// assert!(workspace.excluded()?.is_empty()); // everything is shown
+    /// # Ok(())
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+    /// ```
     pub fn excluded(&self) -> Result<Vec<ExcludedEntry>> {
         let engine = &self.inner.engine;
         let directory = engine.log.directory();

@@ -23,6 +23,25 @@ const INVITES_MAX: usize = 64;
 const CIRCLES_MAX: usize = 64;
 
 /// What an invite allows.
+///
+/// ```
+/// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+/// use tidelog::{InviteOptions, Role};
+///
+/// # use tidelog::{Key, Workspace};
+/// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+/// let options = InviteOptions { role: Role::Reader, uses: 3, ..InviteOptions::default() };
+/// let invite = workspace.invite(options).await?;
+/// assert!(invite.uri.starts_with("tidelog:join?")); // whoever has it can ask to join
+/// assert_eq!(workspace.invites(), [invite.clone()]);
+///
+/// workspace.withdraw(&invite.id)?;
+/// assert!(workspace.invites().is_empty());
+/// # Ok(())
+/// # }
+/// # let folder = tempfile::tempdir().unwrap();
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct InviteOptions {

@@ -55,6 +55,26 @@ impl Workspace {
     /// [`Workspace::ask_to_join`] is for it; `timeout` if nobody admitted this device in time;
     /// `already_exists` if the folder holds another workspace; `wrong_key` if it holds a joining
     /// that was begun with another key; `network`, `relay_refused`.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # async fn run(ada: tidelog::Workspace) -> tidelog::Result<()> {
+    /// use tidelog::{InviteOptions, JoinOptions, Key, Workspace};
+    ///
+    /// let options = InviteOptions { auto_approve: true, ..InviteOptions::new("wss://relay.example.org") };
+    /// let invite = ada.invite(options).await?;
+    /// let link = ada.connect("wss://relay.example.org")?; // admits those who ask meanwhile
+    ///
+    /// // On the other device, with `invite.uri` from a chat or a QR code:
+    /// let options = JoinOptions { profile: "Bob".to_owned(), timeout_ms: Some(60_000) };
+    /// let key = Key::passphrase("correct horse");
+    /// let bob = Workspace::join("notes.tide", key, &invite.uri, options).await?;
+    /// assert_eq!(bob.me()?.profile.as_deref(), Some("Bob"));
+    /// link.stop().await;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn join(path: impl AsRef<Path>, key: Key, invite: &str, options: JoinOptions) -> Result<Self> {
         Self::join_in(Environment::folder(path), key, invite, options).await
     }

@@ -28,6 +28,16 @@ impl Workspace {
     /// # Cancellation
     ///
     /// Dropping the future drops the connection; what was exchanged until then is kept.
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # async fn run(workspace: tidelog::Workspace) -> tidelog::Result<()> {
+    /// let report = workspace.sync("wss://relay.example.org").await?;
+    /// println!("{} entries sent, {} received", report.sent, report.received);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn sync(&self, url: &str) -> Result<SyncReport> {
         let (dial, party) = (self.dial(url)?, self.party());
         beacons::write_if_due(Arc::clone(&self.inner.engine)).await;
@@ -52,6 +62,19 @@ impl Workspace {
     /// # Cancellation
     ///
     /// As [`Workspace::sync`].
+    ///
+    /// # Example
+    ///
+    /// ```no_run
+    /// # async fn run(workspace: tidelog::Workspace) -> tidelog::Result<()> {
+    /// use tidelog::Direction;
+    ///
+    /// let log = workspace.database("archive").log();
+    /// let report = workspace.exchange(&log, "wss://relay.example.org", Direction::Pull).await?;
+    /// assert_eq!(report.sent, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn exchange(&self, log: &Log, url: &str, direction: Direction) -> Result<SyncReport> {
         let streams = Filter::Streams([StreamId::DIRECTORY, log.stream()?].into());
         let report = net::sync_once(&self.dial(url)?, &Party { streams, direction, ..self.party() }).await?;

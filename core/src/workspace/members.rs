@@ -19,6 +19,20 @@ const NAME: &str = "name";
 const PROFILES: &str = "profiles";
 
 /// This device and its user.
+///
+/// ```
+/// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+/// # use tidelog::{Key, Workspace};
+/// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+/// let votes = workspace.database("main").collection::<String>("votes");
+/// votes.own()?.put("lunch", &"soup".to_owned()).await?;
+/// assert_eq!(votes.get("lunch")?, None); // what everybody may write is apart
+/// assert_eq!(votes.of(workspace.me()?.user).get("lunch")?.as_deref(), Some("soup"));
+/// # Ok(())
+/// # }
+/// # let folder = tempfile::tempdir().unwrap();
+/// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Me {
     /// The user.
@@ -120,6 +134,27 @@ impl Workspace {
     /// # Errors
     ///
     /// `closed`, or `corrupt` if the state cannot be read.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+    /// use tidelog::Role;
+    ///
+    /// # use tidelog::{Key, Workspace};
+    /// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+    /// workspace.set_profile("Ada").await?;
+    /// let me = workspace.me()?;
+    /// assert_eq!((me.role, me.profile.as_deref()), (Role::Owner, Some("Ada")));
+    ///
+    /// let members = workspace.members()?;
+    /// assert_eq!((members[0].user, members[0].me), (me.user, true));
+    /// assert_eq!(members[0].devices, [me.device]);
+    /// # Ok(())
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+    /// ```
     pub fn members(&self) -> Result<Vec<Member>> {
         let me = self.inner.engine.user()?;
         let users = self.inner.engine.log.directory().users();

@@ -19,8 +19,37 @@ impl Workspace {
     ///
     /// # Errors
     ///
+<<<<<<< HEAD
     /// `invalid_argument` if they are not two devices of one workspace; `not_admitted` if one of them
     /// was removed, or is not admitted yet; `closed`; or what the disks report.
+=======
+    /// `invalid_argument` if they are not two devices of one workspace; `closed`; or what the
+    /// disks report.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+    /// # use tidelog::{InviteOptions, Key, Workspace};
+    /// # let ada = Workspace::create(folder.join("ada.tide"), Key::raw([1; 32]), "Notes").await?;
+    /// # let (path, key) = (folder.join("bob.tide"), Key::raw([2; 32]));
+    /// # let invite = ada.invite(InviteOptions { auto_approve: true, ..InviteOptions::default() }).await?;
+    /// # let request = Workspace::ask_to_join(&path, key.clone(), &invite.uri, "Bob").await?;
+    /// # let asked = ada.receive_request(&request).await?;
+    /// # let bob = Workspace::finish_joining(&path, key, ada.welcome(&asked.id).await?).await?;
+    /// let notes = ada.database("main").collection::<String>("notes");
+    /// notes.put("tide", &"Low at six.".to_owned()).await?;
+    ///
+    /// ada.sync_with(&bob).await?;
+    /// let notes = bob.database("main").collection::<String>("notes");
+    /// assert_eq!(notes.get("tide")?.as_deref(), Some("Low at six."));
+    /// assert_eq!(ada.stats()?.root, bob.stats()?.root);
+    /// # Ok(())
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+    /// ```
+>>>>>>> docs
     pub async fn sync_with(&self, other: &Self) -> Result<SyncReport> {
         if self.id() != other.id() {
             return Err(Error::new(ErrorKind::InvalidArgument, "the two belong to different workspaces"));

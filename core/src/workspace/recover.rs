@@ -79,6 +79,27 @@ impl Workspace {
     /// told; `wrong_key` if they are not of this workspace; `already_exists` if the folder holds
     /// another workspace; `not_a_workspace` if there is no log where it should be; `not_admitted` if
     /// the keys have yet to come, from a writer that syncs; `network`, `relay_refused`.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+    /// use tidelog::{Key, RecoverFrom, Workspace};
+    ///
+    /// let lost = folder.join("notes.tide");
+    /// let workspace = Workspace::create(&lost, Key::raw([7; 32]), "Notes").await?;
+    /// let words = workspace.recovery_words()?; // to be written down
+    /// workspace.confirm_recovery_words(&words).await?;
+    /// workspace.shutdown().await?;
+    ///
+    /// let (path, from) = (folder.join("recovered.tide"), RecoverFrom::Folder(lost));
+    /// let workspace = Workspace::recover(path, Key::raw([8; 32]), &words, from).await?;
+    /// assert_eq!(workspace.name()?, "Notes");
+    /// # Ok(())
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+    /// ```
     pub async fn recover(path: impl AsRef<Path>, key: Key, words: &str, from: RecoverFrom) -> Result<Self> {
         Self::recover_in(Environment::folder(path), key, words, from).await
     }

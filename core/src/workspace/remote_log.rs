@@ -23,6 +23,20 @@ const ENTRIES_MAX: usize = 1024 * 1024;
 
 /// The log of one database at a relay. Each call meets the relay once; it syncs stream zero, which
 /// says who may write, and nothing else.
+///
+/// ```no_run
+/// # async fn run(workspace: tidelog::Workspace) -> tidelog::Result<()> {
+/// let log = workspace.database("main").log();
+/// let remote = workspace.remote_log(&log, "wss://relay.example.org")?;
+/// let missing = remote.missing(&log.entry_ids()?).await?;
+/// for entry in log.entries(&missing)?.into_iter().flatten() {
+///     remote.append(&entry).await?;
+/// }
+/// let changes = remote.changes_since(None, 100).await?;
+/// println!("{} items, go on from {}", changes.items.len(), changes.cursor);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct RemoteLog {
     workspace: Workspace,

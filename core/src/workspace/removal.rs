@@ -51,6 +51,32 @@ impl Workspace {
     /// # Cancellation
     ///
     /// Once begun, it takes place.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+    /// use tidelog::{ErrorKind, Role};
+    ///
+    /// # use tidelog::{InviteOptions, Key, Workspace};
+    /// # let ada = Workspace::create(folder.join("ada.tide"), Key::raw([1; 32]), "Notes").await?;
+    /// # let (path, key) = (folder.join("bob.tide"), Key::raw([2; 32]));
+    /// # let invite = ada.invite(InviteOptions { auto_approve: true, ..InviteOptions::default() }).await?;
+    /// # let request = Workspace::ask_to_join(&path, key.clone(), &invite.uri, "Bob").await?;
+    /// # let asked = ada.receive_request(&request).await?;
+    /// # let bob = Workspace::finish_joining(&path, key, ada.welcome(&asked.id).await?).await?;
+    /// ada.set_role(bob.me()?.user, Role::Reader).await?;
+    /// ada.sync_with(&bob).await?;
+    /// assert_eq!(bob.me()?.role, Role::Reader);
+    ///
+    /// let notes = bob.database("main").collection::<String>("notes");
+    /// let written = notes.put("tide", &"Low at six.".to_owned()).await;
+    /// assert!(written.is_err_and(|error| error.kind() == ErrorKind::NotAuthorized));
+    /// # Ok(())
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+    /// ```
     pub async fn set_role(&self, user: UserId, role: Role) -> Result<()> {
         let engine = &self.inner.engine;
         let directory = engine.log.directory();
@@ -77,6 +103,27 @@ impl Workspace {
     /// # Cancellation
     ///
     /// Once begun, it takes place.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+    /// # use tidelog::{InviteOptions, Key, Workspace};
+    /// # let ada = Workspace::create(folder.join("ada.tide"), Key::raw([1; 32]), "Notes").await?;
+    /// # let (path, key) = (folder.join("bob.tide"), Key::raw([2; 32]));
+    /// # let invite = ada.invite(InviteOptions { auto_approve: true, ..InviteOptions::default() }).await?;
+    /// # let request = Workspace::ask_to_join(&path, key.clone(), &invite.uri, "Bob").await?;
+    /// # let asked = ada.receive_request(&request).await?;
+    /// # let bob = Workspace::finish_joining(&path, key, ada.welcome(&asked.id).await?).await?;
+    /// let report = ada.remove_user(bob.me()?.user).await?;
+    /// assert!(report.keys_renewed); // Bob gets no later key
+    /// assert_eq!(ada.members()?.len(), 1);
+    /// assert!(bob.sync_with(&ada).await.is_err());
+    /// # Ok(())
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+    /// ```
     pub async fn remove_user(&self, user: UserId) -> Result<RemovalReport> {
         let directory = self.inner.engine.log.directory();
         let is_owner = directory.user(&user).is_some_and(|user| user.role == Role::Owner);

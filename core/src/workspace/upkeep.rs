@@ -58,6 +58,24 @@ impl Workspace {
     /// # Errors
     ///
     /// `closed`, or what the disk reports.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+    /// # use tidelog::{Key, Workspace};
+    /// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+    /// let notes = workspace.database("main").collection::<String>("notes");
+    /// notes.put("tide", &"Low at six.".to_owned()).await?;
+    ///
+    /// let entries = workspace.recent_entries(1)?;
+    /// assert_eq!((entries[0].kind, entries[0].database.as_deref()), ("data", Some("main")));
+    /// assert_eq!(entries[0].author, workspace.me()?.device);
+    /// # Ok(())
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+    /// ```
     pub fn recent_entries(&self, limit: u64) -> Result<Vec<EntryInfo>> {
         let engine = &self.inner.engine;
         let last = engine.log.arrivals();
@@ -117,6 +135,23 @@ impl Workspace {
     /// # Cancellation
     ///
     /// Dropping the future stops waiting; the check itself only reads.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+    /// use std::ops::ControlFlow;
+    ///
+    /// # use tidelog::{Key, Workspace};
+    /// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+    /// let report = workspace.verify(|_, _| ControlFlow::Continue(())).await?;
+    /// assert!(report.problems.is_empty());
+    /// assert_eq!(report.entries, workspace.stats()?.entries);
+    /// # Ok(())
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+    /// ```
     pub async fn verify(
         &self,
         mut progress: impl FnMut(u64, u64) -> ControlFlow<()> + Send + 'static,

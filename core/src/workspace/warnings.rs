@@ -33,6 +33,22 @@ impl Workspace {
     /// # Errors
     ///
     /// `closed`, or what the disk reports.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+    /// # use tidelog::{Key, Workspace};
+    /// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+    /// for warning in workspace.warnings()? {
+    ///     eprintln!("{}: {}", warning.kind, warning.text);
+    /// }
+    /// assert!(workspace.warnings()?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+    /// ```
     pub fn warnings(&self) -> Result<Vec<Warning>> {
         collect(&self.inner.engine)
     }

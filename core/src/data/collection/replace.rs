@@ -14,6 +14,25 @@ impl<T: Serialize + DeserializeOwned> Collection<T> {
     /// # Errors
     ///
     /// As [`Collection::put`].
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+    /// # use tidelog::{Key, Workspace};
+    /// # let workspace = Workspace::create(folder.join("notes.tide"), Key::raw([7; 32]), "Notes").await?;
+    /// let stock = workspace.database("main").collection::<u32>("stock");
+    /// stock.put("bolts", &5).await?;
+    /// let left = stock.update("bolts", |bolts| bolts.map(|bolts| bolts - 1)).await?;
+    /// assert_eq!(left, Some(4));
+    ///
+    /// assert!(!stock.replace("bolts", Some(&5), Some(3)).await?); // somebody took one meanwhile
+    /// assert!(stock.replace("bolts", Some(&4), Some(3)).await?);
+    /// # Ok(())
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+    /// ```
     pub async fn replace(&self, key: &str, expected: Option<&T>, value: Option<T>) -> Result<bool> {
         check_key(key)?;
         let expected = expected.map(to_value).transpose()?;

@@ -11,6 +11,18 @@ use crate::value::{Value, ValueError};
 /// # Errors
 ///
 /// [`InvalidValue`](crate::ErrorKind::InvalidValue) if the value does not fit the type.
+///
+/// # Example
+///
+/// ```
+/// use tidelog::{ErrorKind, Value, from_value};
+///
+/// let depths = Value::from(vec![Value::Int(4), Value::Int(7)]);
+/// assert_eq!(from_value::<Vec<u8>>(depths.clone())?, [4, 7]);
+/// let error = from_value::<String>(depths).expect_err("a list is no text");
+/// assert_eq!(error.kind(), ErrorKind::InvalidValue);
+/// # Ok::<(), tidelog::Error>(())
+/// ```
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
     Ok(T::deserialize(FromValue(value))?)
 }

@@ -13,6 +13,22 @@ use crate::value::{Value, ValueError, canonical_number, deeper};
 ///
 /// [`InvalidValue`](crate::ErrorKind::InvalidValue) if it holds a number that cannot be stored, a
 /// map key that is not text, or nests too deep.
+///
+/// # Example
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use tidelog::{Value, from_value, to_value};
+///
+/// #[derive(Debug, PartialEq, Serialize, Deserialize)]
+/// struct Sounding { place: String, depth: f64 }
+///
+/// let sounding = Sounding { place: "Quay".to_owned(), depth: 4.0 };
+/// let value = to_value(&sounding)?;
+/// assert_eq!(value.get("depth"), Some(&Value::Int(4)));
+/// assert_eq!(from_value::<Sounding>(value)?, sounding);
+/// # Ok::<(), tidelog::Error>(())
+/// ```
 pub fn to_value<T: Serialize + ?Sized>(record: &T) -> Result<Value, Error> {
     Ok(record.serialize(ToValue { depth: 0 })?)
 }

@@ -42,6 +42,35 @@ impl Workspace {
     /// # Cancellation
     ///
     /// Dropping the future stops the copying, and leaves no workspace.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # async fn run(folder: &std::path::Path) -> tidelog::Result<()> {
+    /// use std::ops::ControlFlow;
+    /// use tidelog::{Key, Workspace};
+    ///
+    /// # use tidelog::InviteOptions;
+    /// # let ada = Workspace::create(folder.join("ada.tide"), Key::raw([1; 32]), "Notes").await?;
+    /// # let (path, key) = (folder.join("bob.tide"), Key::raw([2; 32]));
+    /// # let invite = ada.invite(InviteOptions { auto_approve: true, ..InviteOptions::default() }).await?;
+    /// # let request = Workspace::ask_to_join(&path, key.clone(), &invite.uri, "Bob").await?;
+    /// # let asked = ada.receive_request(&request).await?;
+    /// # let bob = Workspace::finish_joining(&path, key, ada.welcome(&asked.id).await?).await?;
+    /// # let to = folder.join("backup");
+    /// # ada.backup(&to, Some(Key::raw([9; 32])), |_, _| ControlFlow::Continue(())).await?;
+    /// let (key, path) = (Key::raw([9; 32]), folder.join("restored.tide"));
+    /// let restored = Workspace::restore(&to, &path, key, None, |_, _| ControlFlow::Continue(())).await?;
+    /// assert_eq!(restored.name()?, "Notes");
+    /// assert!(restored.restored()); // can be read, but not written
+    ///
+    /// restored.sync_with(&bob).await?; // with another device, or with a relay
+    /// assert!(!restored.restored());
+    /// # Ok(())
+    /// # }
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
+    /// ```
     pub async fn restore(
         from: impl AsRef<Path>,
         path: impl AsRef<Path>,
