@@ -19,12 +19,8 @@ impl Workspace {
     ///
     /// # Errors
     ///
-<<<<<<< HEAD
     /// `invalid_argument` if they are not two devices of one workspace; `not_admitted` if one of them
     /// was removed, or is not admitted yet; `closed`; or what the disks report.
-=======
-    /// `invalid_argument` if they are not two devices of one workspace; `closed`; or what the
-    /// disks report.
     ///
     /// # Example
     ///
@@ -49,7 +45,6 @@ impl Workspace {
     /// # let folder = tempfile::tempdir().unwrap();
     /// # tokio::runtime::Runtime::new().unwrap().block_on(run(folder.path())).unwrap();
     /// ```
->>>>>>> docs
     pub async fn sync_with(&self, other: &Self) -> Result<SyncReport> {
         if self.id() != other.id() {
             return Err(Error::new(ErrorKind::InvalidArgument, "the two belong to different workspaces"));
