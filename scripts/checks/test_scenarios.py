@@ -38,7 +38,7 @@ NOT_SCENARIOS = {
 """Public functions that no scenario can be about, and why."""
 
 UNREACHED = {
-    "upgrade_needed": "only a later version writes such an entry: core/log/src/session/tests",
+    "upgrade_needed": "no call of this version fails with it: a warning and a reason of exclusion have this name",
     "protocol": "only a peer that is a member and breaks the protocol: core/log/src/session/tests/misbehaviour.rs",
     "internal": "there would have to be a bug: bindings/api/src/call.rs",
     "forked": "a forked process plays no role: python/tests/test_process.py",
