@@ -206,8 +206,9 @@ class Shape(Generic[T, R]):
         """The value of an item, if it fits the model."""
         try:
             return (self.schema.typed(plain),)
-        except _errors.InvalidValueError as error:
-            logger.warning("item `%s` of collection `%s` is left out: %s", key, self.name, error)
+        except _errors.InvalidValueError:
+            # What the model says may quote the value.
+            logger.warning("item `%s` of collection `%s` is left out: the model refuses it", key, self.name)
             return ()
 
     def page(self, page: tuple[list[tuple[str, Any]], str | None]) -> Page[R]:

@@ -39,9 +39,8 @@ struct Shape<Content: Codable & Sendable, Result: Sendable>: Sendable {
         do {
             return try ValueDecoder.decode(Content.self, from: stored)
         } catch {
-            // Errors that the type itself throws may quote what the value holds.
-            let reason = (error as? TidelogError)?.reason ?? "the value does not fit"
-            warn("item `\(key)` of collection `\(name)` is left out: \(reason)")
+            // What the type says may quote the value.
+            warn("item `\(key)` of collection `\(name)` is left out: the type refuses it")
             return nil
         }
     }

@@ -52,7 +52,8 @@ internal class Shape<T, R> private constructor(
     fun value(key: String, stored: NativeValue): T? = try {
         decode(serializer, stored)
     } catch (misfit: TidelogException.InvalidValue) {
-        logger.log(Level.WARNING, "item `{0}` of collection `{1}` is left out: {2}", arrayOf(key, name, misfit.message))
+        // What the type says may quote the value.
+        logger.log(Level.WARNING, "item `{0}` of collection `{1}` is left out: the type refuses it", arrayOf(key, name))
         null
     }
 
