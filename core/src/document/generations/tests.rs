@@ -377,6 +377,25 @@ fn a_change_that_rests_on_two_generations_never_shows() {
 }
 
 #[test]
+fn of_several_changes_that_say_to_have_one_origin_the_same_one_stands_for_it_in_every_order() {
+    let origin = with_text("x").applied_changes().remove(0);
+    let forged = |text: &str| {
+        let mut expanded = with_text(text).applied_changes().remove(0).decode();
+        expanded.message = Some(origin.hash().to_string());
+        Change::from(expanded)
+    };
+    let (one, two) = (forged("one"), forged("two"));
+    let stands_for_it = |changes: &[&Change]| {
+        let changes: Vec<Change> = changes.iter().map(|change| Change::clone(change)).collect();
+        let present = Present::new(&changes);
+        changes[present.origins[&origin.hash()]].hash()
+    };
+    assert_eq!(stands_for_it(&[&one, &two]), stands_for_it(&[&two, &one]));
+    assert_eq!(stands_for_it(&[&one, &origin, &two]), origin.hash());
+    assert_eq!(stands_for_it(&[&origin, &one]), origin.hash());
+}
+
+#[test]
 fn two_who_begin_the_same_state_anew_make_the_same_change() {
     let mut world = World::new();
     world.insert(0, 0);
