@@ -329,8 +329,9 @@ pub(crate) struct Join {
     /// The link; `-` reads it from standard input, which keeps it out of the shell's history
     #[arg(required_unless_present = "welcome_file")]
     pub(crate) link: Option<String>,
-    /// Your name, which the inviter sees
-    #[arg(long, required_unless_present = "welcome_file")]
+    /// Your name, which all members see [default: that of the system's user; with a link for another
+    /// device of yours, the name you have already]
+    #[arg(long)]
     pub(crate) profile: Option<String>,
     /// Seconds to wait for approval; joining can be repeated
     #[arg(long, default_value_t = 300)]

@@ -1,5 +1,7 @@
 //! Commands on items: `put, get, delete, query, export, history, watch, log`.
 
+use std::pin::pin;
+
 use serde_json::{Value, json};
 use tidelog::{Collection, Notice, Query, WatchOptions, Workspace};
 
@@ -142,8 +144,12 @@ pub(crate) async fn watch(command: &args::Watch, source: &Source, output: &Outpu
     };
     let links = urls.iter().map(|url| workspace.connect(url)).collect::<tidelog::Result<Vec<_>>>()?;
     output.note("watching; Ctrl-C ends it");
+    // One for all changes, and looked at first: a signal that comes while one is printed is not lost.
+    let mut stop = pin!(tokio::signal::ctrl_c());
     loop {
         tokio::select! {
+            biased;
+            _ = &mut stop => break,
             notice = watch.next() => match notice {
                 None => break,
                 Some(Notice::Lagged(lost)) => output.warning(&format!("{lost} changes were too fast to print")),
@@ -168,7 +174,6 @@ pub(crate) async fn watch(command: &args::Watch, source: &Source, output: &Outpu
                 }
                 Some(Notice::Event(_)) => {}
             },
-            _ = tokio::signal::ctrl_c() => break,
         }
     }
     for link in &links {

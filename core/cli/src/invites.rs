@@ -19,6 +19,8 @@ use crate::{Failure, Outcome, Result};
 
 /// More than any file that is read here may hold, in bytes: what is longer is refused by what reads it.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024 + 1;
+/// Where systems say who uses them.
+const USER_VARIABLES: [&str; 3] = ["USER", "LOGNAME", "USERNAME"];
 
 pub(crate) async fn invite(command: &args::Invite, source: &Source, output: &Output) -> Result {
     let workspace = Workspace::open(&command.path, source.key()?).await?;
@@ -127,8 +129,11 @@ pub(crate) async fn join(command: &args::Join, source: &Source, output: &Output)
         let welcome = read_file("welcome", file)?;
         return joined(Workspace::finish_joining(path, source.key()?, welcome).await?, output).await;
     }
-    // Either is there: the arguments say so.
-    let (link, profile) = (link(command)?, command.profile.clone().unwrap_or_default());
+    let link = link(command)?;
+    let profile = command.profile.clone().unwrap_or_else(|| name_for(&link));
+    if command.profile.is_none() && !profile.is_empty() {
+        output.note(&format!("you are `{profile}` to the others, unless --profile says another name"));
+    }
     let key = if path.join("vault").exists() { source.key()? } else { source.new_key()? };
     if let Some(file) = &command.request_file {
         let request = Workspace::ask_to_join(path, key, &link, &profile).await?;
@@ -158,6 +163,17 @@ fn link(command: &args::Join) -> Result<String> {
             .map_err(|error| Failure::io("cannot read standard input", &error)),
         link => Ok(link.unwrap_or_default().to_owned()),
     }
+}
+
+/// The name of somebody who gave none: that of the system's user. Nobody is renamed by a link for
+/// another device of the same user, which names that user.
+fn name_for(link: &str) -> String {
+    let fields = link.split("&r=").next().unwrap_or_default();
+    if fields.contains("&u=") {
+        return String::new();
+    }
+    let names = USER_VARIABLES.iter().filter_map(|variable| std::env::var(variable).ok());
+    names.map(|name| name.trim().to_owned()).find(|name| !name.is_empty()).unwrap_or_else(|| "device".into())
 }
 
 async fn joined(workspace: Workspace, output: &Output) -> Result {

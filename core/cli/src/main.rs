@@ -157,7 +157,7 @@ async fn run(arguments: Arguments, output: &Output) -> Result {
         Command::Sync(command) => share::sync(&command, &source, output).await,
         Command::Verify(command) => share::verify(&command.path, &source, output).await,
         Command::Stats(command) => share::stats(&command.path, &source, output).await,
-        Command::ServeRelay(command) => relay::serve(command).await,
+        Command::ServeRelay(command) => relay::serve(command, output).await,
         Command::Passphrase(command) => recovery::passphrase(&command, &source, output).await,
         Command::RecoveryWords(command) => recovery::recovery_words(&command, &source, output).await,
         Command::ConfirmRecoveryWords(command) => {

@@ -18,8 +18,10 @@ pub(crate) async fn passphrase(command: &args::Passphrase, source: &Source, outp
     let new = Source::new_one(command.new_passphrase_file.clone(), command.new_key_file.clone());
     let workspace = Workspace::open(&command.path, old).await?;
     workspace.change_passphrase(None, new.new_key()?).await?;
+    let id = workspace.id().to_string();
     workspace.shutdown().await?;
-    output.note("the new one opens the workspace on this device; backups keep the one they were made with");
+    let text = "the new one opens the workspace on this device; backups keep the one they were made with";
+    output.done(&json!({ "workspace": id, "changed": true }), text);
     Ok(Outcome::Done)
 }
 
@@ -64,8 +66,10 @@ pub(crate) async fn confirm_recovery_words(
 ) -> Result {
     let workspace = Workspace::open(&command.path, source.key()?).await?;
     workspace.confirm_recovery_words(&words(command.words_file.as_deref())?).await?;
+    let id = workspace.id().to_string();
     workspace.shutdown().await?;
-    output.note("the words are right, and now on paper only");
+    let line = json!({ "workspace": id, "confirmed": true });
+    output.done(&line, "the words are right, and now on paper only");
     Ok(Outcome::Done)
 }
 
@@ -204,11 +208,13 @@ pub(crate) async fn confirm_only_copy(path: &Path, source: &Source, output: &Out
     let was = workspace.restored();
     workspace.confirm_only_copy().await?;
     let still = workspace.restored();
+    let id = workspace.id().to_string();
     workspace.shutdown().await?;
-    output.note(match (was, still) {
+    let text = match (was, still) {
         (false, _) => "this is no copy: nothing to do",
         (true, false) => "goes on as a new device of the same user",
         (true, true) => "the role of this user does not allow writing: it stays as it is",
-    });
+    };
+    output.done(&json!({ "workspace": id, "was_restored": was, "restored": still }), text);
     Ok(Outcome::Done)
 }

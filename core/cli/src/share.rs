@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::pin::pin;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tidelog::{LinkState, Workspace};
 
 use crate::args;
@@ -92,8 +92,8 @@ async fn live(workspace: &Workspace, urls: &[String], output: &Output) -> Result
             was_live |= state == LinkState::Live;
             if *last != Some(state) {
                 *last = Some(state);
-                let line = json!({ "relay": url, "state": state_name(state), "pending": link.pending() });
-                output.result(&line, || format!("{url}: {}", state_name(state)));
+                let line = state_line(url, state, link.pending());
+                output.result(&line, || format!("{url}: {}", in_words(state)));
             }
         }
     }
@@ -110,7 +110,13 @@ async fn live(workspace: &Workspace, urls: &[String], output: &Output) -> Result
     }
 }
 
-fn state_name(state: LinkState) -> &'static str {
+/// A state has the name here that every language gives it.
+fn state_line(url: &str, state: LinkState, pending: u64) -> Value {
+    json!({ "relay": url, "state": state, "pending": pending })
+}
+
+/// A state for people.
+fn in_words(state: LinkState) -> &'static str {
     match state {
         LinkState::Offline => "offline",
         LinkState::Connecting => "connecting",
@@ -186,4 +192,17 @@ pub(crate) async fn stats(path: &std::path::Path, source: &Source, output: &Outp
     });
     output.value(&line);
     Ok(Outcome::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_has_the_name_of_all_languages_in_json() {
+        let all = [LinkState::Offline, LinkState::Connecting, LinkState::CatchingUp, LinkState::Live];
+        let named = |state| state_line("ws://127.0.0.1:1", state, 0)["state"].clone();
+        assert_eq!(all.map(named), ["offline", "connecting", "catching-up", "live"]);
+        assert_eq!(all.map(in_words), ["offline", "connecting", "catching up", "live"]);
+    }
 }

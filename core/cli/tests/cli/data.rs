@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::{Desk, WORKSPACE, files, program, run};
+use crate::{Desk, Running, WORKSPACE, files, program, run};
 
 const ITEMS: &str = "main/items";
 
@@ -104,6 +104,21 @@ fn damage_has_an_exit_code_of_its_own() {
     let found = desk.run(&["verify", WORKSPACE]);
     assert_eq!(found.code, Some(4), "{found:?}");
     assert!(found.out[0]["damaged"].as_u64() > Some(0), "{found:?}");
+}
+
+/// More than a pipe holds is printed, so the program is in the middle of it when it is told to stop.
+#[cfg(unix)]
+#[test]
+fn a_watch_that_prints_is_ended_by_ctrl_c() {
+    let desk = Desk::new();
+    let text = "text ".repeat(50);
+    let row = |number| json!({ "id": format!("{number}"), "text": text }).to_string();
+    desk.write("rows.jsonl", &(0..1_000).map(row).collect::<Vec<_>>().join("\n"));
+    desk.run(&["import", WORKSPACE, ITEMS, "rows.jsonl"]).done();
+    let mut running = Running::new(&mut desk.command(&["watch", WORKSPACE, "--initial"]));
+    running.line();
+    running.interrupt();
+    assert_eq!(running.end().code, Some(0));
 }
 
 #[cfg(unix)]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{Desk, WORKSPACE, program};
+use crate::{Desk, WORKSPACE, program, run};
 
 /// An invite without a relay; its link and its id.
 fn invite(desk: &Desk, flags: &[&str]) -> (String, String) {
@@ -61,6 +61,33 @@ fn files_that_are_not_what_they_should_be_are_told_so() {
     desk.run(&["withdraw", WORKSPACE, &id]).done();
     approve("eve.request").failed(1, "invite_expired", "was withdrawn");
     finish("bob.tide", "welcome").done();
+}
+
+#[test]
+fn who_gives_no_name_has_that_of_the_system() {
+    let desk = Desk::new();
+    let asked = |flags: &[&str], users: &[(&str, &str)], file: &str| {
+        let (link, _) = invite(&desk, flags);
+        let folder = format!("{file}.tide");
+        let mut ask = desk.command(&["join", &folder, &link, "--request-file", file]);
+        for variable in ["USER", "LOGNAME", "USERNAME"] {
+            ask.env_remove(variable);
+        }
+        run(ask.envs(users.iter().copied())).done();
+        let approve = ["approve", WORKSPACE, "--request-file", file, "--welcome-file", "welcome"];
+        let profile = desk.run(&["requests", WORKSPACE, "--request-file", file]).done()["profile"].clone();
+        desk.run(&approve).done();
+        desk.run(&["join", &folder, "--welcome-file", "welcome"]).done();
+        let members = desk.run(&["members", &folder]);
+        let me = members.all().iter().find(|member| member["me"] == true).expect("is a member");
+        (profile, me["name"].clone())
+    };
+    let named = |name: &str| (json!(name), json!(name));
+    assert_eq!(asked(&[], &[("USER", "bob"), ("LOGNAME", "other")], "one"), named("bob"));
+    assert_eq!(asked(&[], &[("USER", " "), ("LOGNAME", "carol")], "two"), named("carol"));
+    assert_eq!(asked(&[], &[], "three"), named("device"));
+    // Another device of Ada's does not give her another name.
+    assert_eq!(asked(&["--my-device"], &[("USER", "root")], "four"), (json!(""), json!("Ada")));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! The program `tidelog` from outside: what it prints, what it leaves, how it exits. Workspaces have
-//! raw keys, because stretching a passphrase takes time by design; one test has a passphrase.
+//! raw keys, because stretching a passphrase takes time by design; passphrases have tests of their own.
 
 #![allow(clippy::disallowed_methods, reason = "how long a program takes is what is tested")]
 
@@ -9,6 +9,7 @@ mod import;
 mod invites;
 mod members;
 mod query;
+mod recovery;
 mod share;
 
 use std::fs;
@@ -20,7 +21,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Variables that would change what the program does.
-const VARIABLES: [&str; 3] = ["TIDELOG_PASSPHRASE", "TIDELOG_PASSPHRASE_FILE", "RUST_LOG"];
+const VARIABLES: [&str; 5] = [
+    "TIDELOG_PASSPHRASE",
+    "TIDELOG_PASSPHRASE_FILE",
+    "TIDELOG_NEW_PASSPHRASE",
+    "TIDELOG_BACKUP_PASSPHRASE",
+    "RUST_LOG",
+];
 /// The workspace of most tests, below the folder of the test.
 const WORKSPACE: &str = "notes.tide";
 
@@ -69,6 +76,11 @@ impl Desk {
 
     fn run(&self, arguments: &[&str]) -> Run {
         run(&mut self.command(arguments))
+    }
+
+    /// The program with these arguments and the key, its output as people see it.
+    fn say(&self, arguments: &[&str]) -> Said {
+        say(program().current_dir(self.folder.path()).args(arguments).args(["--key-file", "key"]))
     }
 
     /// The segments of the log.
@@ -121,6 +133,28 @@ impl Run {
         let error = self.err.last().unwrap_or(&Value::Null);
         assert_eq!(error["error"], code, "{self:?}");
         assert!(error["message"].as_str().is_some_and(|text| text.contains(says)), "{self:?}");
+    }
+}
+
+fn say(command: &mut Command) -> Said {
+    let output = command.output().expect("the program runs");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    Said { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// A program that was run without `--json`.
+#[derive(Debug)]
+struct Said {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Said {
+    /// Asserts how a command ended, and all that it said: results, then the rest.
+    #[track_caller]
+    fn is(&self, exit: i32, out: &str, err: &str) {
+        assert_eq!((self.code, &*self.out, &*self.err), (Some(exit), out, err));
     }
 }
 

@@ -90,6 +90,19 @@ fn a_link_that_was_live_ends_well() {
 }
 
 #[test]
+fn a_relay_says_where_it_is_in_json_too() {
+    let desk = Desk::new();
+    let data = desk.path("relay");
+    let mut command = program();
+    command.args(["serve-relay", "--open", "--json", "--listen", "127.0.0.1:0", "--log-level", "error"]);
+    let mut running = Running::new(command.arg("--data").arg(data));
+    let said: serde_json::Value = serde_json::from_str(&running.line()).expect("one line of JSON");
+    let url = format!("{}#{}", said["url"].as_str().expect("a URL"), said["key"].as_str().expect("a key"));
+    let relay = Relay { running, url };
+    assert!(desk.run(&["sync", WORKSPACE, &relay.url]).done()["sent"].as_u64() > Some(0));
+}
+
+#[test]
 fn somebody_joins_is_approved_and_the_link_is_used_up() {
     let desk = Desk::new();
     let relay = Relay::new(&desk, &["--open"]);
