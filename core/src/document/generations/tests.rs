@@ -386,7 +386,7 @@ fn of_several_changes_that_say_to_have_one_origin_the_same_one_stands_for_it_in_
     };
     let (one, two) = (forged("one"), forged("two"));
     let stands_for_it = |changes: &[&Change]| {
-        let changes: Vec<Change> = changes.iter().map(|change| Change::clone(change)).collect();
+        let changes: Vec<Change> = changes.iter().copied().cloned().collect();
         let present = Present::new(&changes);
         changes[present.origins[&origin.hash()]].hash()
     };
