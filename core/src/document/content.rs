@@ -219,6 +219,11 @@ pub(super) fn identified(change: ExpandedChange) -> impl Iterator<Item = (OpId, 
     (start..).zip(change.operations).map(move |(counter, op)| (OpId(counter, actor.clone()), op))
 }
 
+/// Where an operation has its value: a key of a map, or the operation that inserted the element.
+pub(super) fn place_of(id: &OpId, op: &Op) -> Key {
+    if op.insert { Key::Seq(ElementId::Id(id.clone())) } else { op.key.clone() }
+}
+
 /// Where places of one generation are in another, whose begin names every place once.
 #[derive(Default)]
 pub(super) struct Places {

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use automerge::legacy::{ElementId, Key, ObjectId, Op, OpId, OpType};
 use automerge::{ActorId, AutoCommit, Change, ChangeHash, ExpandedChange, ObjId, ObjType};
 
-use super::content::{identified, operations};
+use super::content::{identified, operations, place_of};
 use super::guarded;
 
 /// How many pasts are kept: more concurrent lines of changes than that are followed back each time.
@@ -74,13 +74,12 @@ enum Puts {
 
 impl Home {
     fn of(id: &OpId, op: &Op) -> Self {
-        let place = if op.insert { Key::Seq(ElementId::Id(id.clone())) } else { op.key.clone() };
         let puts = match op.action {
             OpType::Put(_) => Puts::Scalar,
             OpType::Make(kind) => Puts::Object(kind),
             _ => Puts::Nothing,
         };
-        Self { object: op.obj.clone(), place, puts }
+        Self { object: op.obj.clone(), place: place_of(id, op), puts }
     }
 
     fn is_element(&self, id: &OpId) -> bool {

@@ -14,7 +14,7 @@ use automerge::legacy::{ElementId, Key, ObjectId, Op, OpId, OpType};
 use automerge::{ActorId, Change, ChangeHash, ExpandedChange};
 use tidelog_log::crypto::{sha256, tag};
 
-use super::content::{Content, Places, identified, operations};
+use super::content::{Content, Places, identified, operations, place_of};
 use super::{guarded, parse_change};
 
 const TAG_TRANSLATED: [u8; 16] = tag("TIDE1 doc moved");
@@ -53,8 +53,8 @@ pub(super) fn origin(change: &Change) -> ChangeHash {
 
 /// Where an operation has its value.
 fn home(id: OpId, op: &Op) -> (OpId, Home) {
-    let key = if op.insert { Key::Seq(ElementId::Id(id.clone())) } else { op.key.clone() };
-    (id, (op.obj.clone(), key))
+    let place = place_of(&id, op);
+    (id, (op.obj.clone(), place))
 }
 
 impl Translation {

@@ -32,6 +32,8 @@ internal class MemoryTest : WorkspaceTest() {
     private fun residentKib(): Long {
         repeat(3) {
             System.gc()
+            // The JVM does not say when its cleaner is through. Nothing depends on how long this is: who reads what is
+            // too much reads again.
             Thread.sleep(100)
         }
         // Handles of databases live until they are collected, and what they held then stays with glibc.
